@@ -1,0 +1,42 @@
+// Initial weights: every element a function of (seed, parameter name, global
+// index), so that no layout changes them.
+//
+// Normal variates: key = randomKey(seed, name, step 0); the element with
+// row-major linear index i in the global tensor takes counter i / 2 and, of
+// the four words of Philox4x32-10, (0, 1) for even i and (2, 3) for odd i;
+// u = (word + 0.5) / 2^32 in double, and by Box and Muller (1958)
+//   z = sqrt(-2 ln u0) cos(2 pi u1),   value = deviation * z.
+#ifndef ORRERY_RUNTIME_CHECKPOINT_INITIALWEIGHTS_H
+#define ORRERY_RUNTIME_CHECKPOINT_INITIALWEIGHTS_H
+
+#include "runtime/plan/ParameterShard.h"
+#include "runtime/plan/RankPlan.h"
+
+#include "absl/status/status.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace orrery::runtime {
+
+/// Standard normal variate number `index` of the stream with this key.
+double normalVariate(uint64_t key, uint64_t index);
+
+/// The initial value of the element with global row-major index `index`.
+float initialValue(const plan::Initializer &init, uint64_t key,
+                   uint64_t index);
+
+/// Sets weights, gradients and optimizer state of every bucket of the rank to
+/// their values before the first step: weights as their initializers say,
+/// `master` states equal to the stored weights, everything else and the
+/// padding zero. `arena` has rankClass->arena_bytes bytes.
+/// Requires a plan that passed checkPlan.
+absl::Status initializeWeights(const RankPlan &rank, std::byte *arena);
+
+/// Sets the `master` states of the rank to the values of the weights, which
+/// were just loaded; other optimizer state to zero.
+absl::Status resetOptimizerState(const RankPlan &rank, std::byte *arena);
+
+} // namespace orrery::runtime
+
+#endif // ORRERY_RUNTIME_CHECKPOINT_INITIALWEIGHTS_H
