@@ -1,0 +1,213 @@
+// The vocabulary of models: products, lookups, norms, attention.
+#ifndef ORRERY_DIALECTS_DFG_MODEL
+#define ORRERY_DIALECTS_DFG_MODEL
+
+include "dialects/dfg/ElementwiseOps.td"
+
+def Dfg_MatmulOp : Dfg_Op<"matmul", [Pure, Shardable, Differentiable, Costed]> {
+  let summary = "Contracts two tensors as an equation says";
+  let description = [{
+    One letter per dimension; letters that the result lacks are summed over.
+    The gradients are again contractions: with y = matmul "ac,bc->ab",
+    da = matmul "ab,bc->ac"(dy, b) and db = matmul "ab,ac->bc"(dy, a).
+    Splitting a contracted letter leaves the result partial.
+
+    Example: `%0 = dfg.matmul "sbi,oi->sbo" %x, %w
+        : tensor<64x4x32xf32>, tensor<96x32xf32> -> tensor<64x4x96xf32>`
+    - (C1) the equation has two operands and one result whose ranks fit;
+    - (C2) a letter has one size; (C3) no letter occurs twice in one tensor;
+    - (C4) every letter of the result occurs in an operand.
+  }];
+  let arguments = (ins StrAttr:$equation, AnyRankedTensor:$lhs,
+                       AnyRankedTensor:$rhs);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{$equation $lhs `,` $rhs attr-dict `:` type($lhs) `,`
+                         type($rhs) `->` type($result)}];
+  let hasVerifier = 1;
+}
+
+def Dfg_EmbeddingOp : Dfg_Op<"embedding", [Pure, ShardableWithOffsets,
+                                           Differentiable]> {
+  let summary = "Looks up rows of a table";
+  let description = [{
+    result[…, h] = table[ids[…] - first_row, h], zero where the row is not in
+    the table. Splitting the rows therefore leaves the result partial (sum),
+    with `first_row` the first row of the shard.
+
+    Example: `%0 = dfg.embedding %table, %ids {first_row = #dfg.index<0>}
+        : tensor<384x32xf32>, tensor<64x4xi32> -> tensor<64x4x32xf32>`
+    - (C1) table has two dimensions; (C2) result = shape of ids + row size;
+    - (C3) ids are i32.
+  }];
+  let arguments = (ins AnyRankedTensor:$table, AnyRankedTensor:$ids,
+                       Dfg_IndexAttr:$first_row);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{$table `,` $ids attr-dict `:` type($table) `,`
+                         type($ids) `->` type($result)}];
+  let hasVerifier = 1;
+}
+
+def Dfg_EmbeddingGradOp : Dfg_Op<"embedding_grad", [Pure,
+                                                    ShardableWithOffsets]> {
+  let summary = "Adds gradients to the rows that were looked up";
+  let description = [{
+    result[r, h] = sum of grad[i, h] over all i with ids[i] - first_row = r.
+
+    Example: `%0 = dfg.embedding_grad %ids, %dy {first_row = #dfg.index<0>}
+        : tensor<64x4xi32>, tensor<64x4x32xf32> -> tensor<384x32xf32>`
+    - (C1) result has two dimensions; (C2) grad = shape of ids + row size.
+  }];
+  let arguments = (ins AnyRankedTensor:$ids, AnyRankedTensor:$grad,
+                       Dfg_IndexAttr:$first_row);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{$ids `,` $grad attr-dict `:` type($ids) `,`
+                         type($grad) `->` type($result)}];
+  let hasVerifier = 1;
+}
+
+def Dfg_PickOp : Dfg_Op<"pick", [Pure, Fusable, ShardableWithOffsets,
+                                 Differentiable]> {
+  let summary = "Picks one element of each row";
+  let description = [{
+    result[…] = operand[…, ids[…] - first], zero where that is out of the row:
+    splitting the row leaves the result partial (sum).
+
+    Example: `%0 = dfg.pick %z, %labels {first = #dfg.index<0>}
+        : tensor<64x4x384xf32>, tensor<64x4xi32> -> tensor<64x4xf32>`
+    - (C1) operand = shape of ids + row size; (C2) result = shape of ids.
+  }];
+  let arguments = (ins AnyRankedTensor:$operand, AnyRankedTensor:$ids,
+                       Dfg_IndexAttr:$first);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{$operand `,` $ids attr-dict `:` type($operand) `,`
+                         type($ids) `->` type($result)}];
+  let hasVerifier = 1;
+}
+
+def Dfg_PickGradOp : Dfg_Op<"pick_grad", [Pure, Fusable,
+                                          ShardableWithOffsets]> {
+  let summary = "Places a value at one element of each row";
+  let description = [{
+    result[…, v] = grad[…] where v = ids[…] - first, else 0.
+
+    Example: `%0 = dfg.pick_grad %labels, %d {first = #dfg.index<0>}
+        : tensor<64x4xi32>, tensor<64x4xf32> -> tensor<64x4x384xf32>`
+    - (C1) grad = shape of ids; (C2) result = shape of ids + row size.
+  }];
+  let arguments = (ins AnyRankedTensor:$ids, AnyRankedTensor:$grad,
+                       Dfg_IndexAttr:$first);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{$ids `,` $grad attr-dict `:` type($ids) `,`
+                         type($grad) `->` type($result)}];
+  let hasVerifier = 1;
+}
+
+def Dfg_LayerNormOp : Dfg_Op<"layer_norm", [Pure, Shardable, Differentiable]> {
+  let summary = "Normalises rows, scales and shifts them";
+  let description = [{
+    mean = avg_h x, rstd = 1 / sqrt(avg_h (x - mean)^2 + epsilon),
+    result = gamma (x - mean) rstd + beta, all in f32.
+
+    Example: `%y, %mean, %rstd = dfg.layer_norm %x, %g, %b {epsilon = 1e-5 : f64}
+        : tensor<64x4x32xf32>, tensor<32xf32>, tensor<32xf32>
+        -> tensor<64x4x32xf32>, tensor<64x4xf32>, tensor<64x4xf32>`
+    - (C1) gamma and beta are as long as a row; (C2) mean and rstd are f32 of
+      the operand's shape without the last dimension.
+  }];
+  let arguments = (ins AnyRankedTensor:$operand, AnyRankedTensor:$gamma,
+                       AnyRankedTensor:$beta, F64Attr:$epsilon);
+  let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$mean,
+                      AnyRankedTensor:$rstd);
+  let assemblyFormat = [{$operand `,` $gamma `,` $beta attr-dict `:`
+      type(operands) `->` type(results)}];
+  let hasVerifier = 1;
+}
+
+def Dfg_LayerNormGradOp : Dfg_Op<"layer_norm_grad", [Pure, Shardable]> {
+  let summary = "Takes the gradients of layer_norm";
+  let description = [{
+    With xhat = (x - mean) rstd and g = grad gamma:
+    grad_operand = rstd (g - avg_h g - xhat avg_h(g xhat)),
+    grad_gamma = sum over rows of grad xhat, grad_beta = sum over rows of grad.
+    Splitting the rows leaves grad_gamma and grad_beta partial.
+
+    Example: `%dx, %dg, %db = dfg.layer_norm_grad %dy, %x, %mean, %rstd, %g
+        : tensor<64x4x32xf32>, tensor<64x4x32xf32>, tensor<64x4xf32>,
+          tensor<64x4xf32>, tensor<32xf32>
+        -> tensor<64x4x32xf32>, tensor<32xf32>, tensor<32xf32>`
+  }];
+  let arguments = (ins AnyRankedTensor:$grad, AnyRankedTensor:$operand,
+                       AnyRankedTensor:$mean, AnyRankedTensor:$rstd,
+                       AnyRankedTensor:$gamma);
+  let results = (outs AnyRankedTensor:$grad_operand, AnyRankedTensor:$grad_gamma,
+                      AnyRankedTensor:$grad_beta);
+  let assemblyFormat = [{$grad `,` $operand `,` $mean `,` $rstd `,` $gamma
+      attr-dict `:` type(operands) `->` type(results)}];
+  let hasVerifier = 1;
+}
+
+class Dfg_AttentionBase<string mnemonic, list<Trait> traits>
+    : Dfg_Op<mnemonic, [Pure, ShardableWithOffsets, Costed] # traits> {
+  dag attentionArguments = (ins
+      F64Attr:$scale, BoolAttr:$causal, F64Attr:$probability, StrAttr:$stream,
+      I64Attr:$layer, Dfg_IndexAttr:$first_sample, I64Attr:$num_samples,
+      Dfg_IndexAttr:$first_head, I64Attr:$num_heads);
+}
+
+def Dfg_AttentionOp : Dfg_AttentionBase<"attention", [Differentiable]> {
+  let summary = "Attends: softmax of scaled query-key products times values";
+  let description = [{
+    q, k, v, result: [s, b, n, d]. For each sample and head:
+    P = softmax(scale q k^T + mask), result = dropout(P) v,
+    lse[b, n, s] = log of the softmax's denominator. Masked: key > query when
+    `causal`, and key < document_start[query, sample] when given. The dropout
+    element (sample, head, query, key) has the linear index
+    (((microbatch * num_samples + sample + first_sample) * num_heads + head +
+    first_head) * s + query) * s + key; see `dfg.dropout`. The s × s matrix
+    never exists in memory.
+
+    Example:
+    ```
+    %o, %lse = dfg.attention %q, %k, %v {scale = 0.25 : f64, causal = true,
+        probability = 0.0 : f64, stream = "layers.{layer}.attention.dropout",
+        layer = 0 : i64, first_sample = #dfg.index<0>, num_samples = 4 : i64,
+        first_head = #dfg.index<0>, num_heads = 2 : i64}
+        : (tensor<64x4x2x16xf32>, tensor<64x4x2x16xf32>, tensor<64x4x2x16xf32>)
+        -> (tensor<64x4x2x16xf32>, tensor<4x2x64xf32>)
+    ```
+    - (C1) q, k, v, result are 4-d of one type; (C2) lse is [b, n, s] f32;
+    - (C3) document_start is [s, b] i32.
+  }];
+  let arguments = !con((ins AnyRankedTensor:$q, AnyRankedTensor:$k,
+      AnyRankedTensor:$v, Optional<AnyRankedTensor>:$document_start),
+      attentionArguments);
+  let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$lse);
+  let assemblyFormat = [{$q `,` $k `,` $v (`documents` $document_start^)?
+      attr-dict `:` functional-type(operands, results)}];
+  let hasVerifier = 1;
+}
+
+def Dfg_AttentionGradOp : Dfg_AttentionBase<"attention_grad", []> {
+  let summary = "Takes the gradients of attention";
+  let description = [{
+    Recomputes P tile by tile from q, k and lse:
+    dV = dropout(P)^T dO, dP = dropout(dO V^T), D = sum_d(dO o O),
+    dS = P (dP - D), dQ = scale dS K, dK = scale dS^T Q.
+
+    Example: see test/dialects/dfg/model.mlir.
+    - (C1) all of q, k, v, result, grad have one 4-d type; (C2), (C3) as
+      `dfg.attention`.
+  }];
+  let arguments = !con((ins AnyRankedTensor:$q, AnyRankedTensor:$k,
+      AnyRankedTensor:$v, AnyRankedTensor:$result, AnyRankedTensor:$lse,
+      AnyRankedTensor:$grad, Optional<AnyRankedTensor>:$document_start),
+      attentionArguments);
+  let results = (outs AnyRankedTensor:$grad_q, AnyRankedTensor:$grad_k,
+                      AnyRankedTensor:$grad_v);
+  let assemblyFormat = [{$q `,` $k `,` $v `,` $result `,` $lse `,` $grad
+      (`documents` $document_start^)? attr-dict `:`
+      functional-type(operands, results)}];
+  let hasVerifier = 1;
+}
+
+#endif

@@ -1,0 +1,108 @@
+// Ops that move or combine dimensions.
+#ifndef ORRERY_DIALECTS_DFG_SHAPE
+#define ORRERY_DIALECTS_DFG_SHAPE
+
+include "dialects/dfg/ElementwiseOps.td"
+
+def Dfg_BroadcastOp : Dfg_Op<"broadcast", [Pure, Fusable, Shardable,
+                                           Differentiable]> {
+  let summary = "Repeats a tensor along new dimensions";
+  let description = [{
+    result[r0, r1, …] = operand[r_dims[0], r_dims[1], …].
+
+    Example: `%0 = dfg.broadcast %b {dims = array<i64: 2>}
+        : tensor<8xf32> to tensor<4x2x8xf32>`
+    - (C1) dims has one increasing entry per operand dimension;
+    - (C2) sizes at dims agree.
+  }];
+  let arguments = (ins AnyRankedTensor:$operand, DenseI64ArrayAttr:$dims);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat =
+      "$operand attr-dict `:` type($operand) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+def Dfg_ReduceOp : Dfg_Op<"reduce", [Pure, Fusable, Shardable, Differentiable]> {
+  let summary = "Sums or takes the maximum over dimensions";
+  let description = [{
+    The reduced dimensions vanish. Splitting one leaves the result partial.
+    The maximum has no backward: it is used where its derivative cancels.
+
+    Example: `%0 = dfg.reduce sum %x {dims = array<i64: 1>}
+        : tensor<4x8xf32> -> tensor<4xf32>`
+    - (C1) dims are increasing and in range.
+  }];
+  let arguments = (ins Dfg_ReductionAttr:$kind, AnyRankedTensor:$operand,
+                       DenseI64ArrayAttr:$dims);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat =
+      "$kind $operand attr-dict `:` type($operand) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Dfg_ReshapeOp : Dfg_Op<"reshape", [Pure, Shardable, Differentiable]> {
+  let summary = "Reads a tensor in row-major order as another shape";
+  let description = [{
+    Free. Dimensions that split or merge are compound factors: sharding the
+    major part carries over, sharding a minor part alone does not.
+
+    Example: `%0 = dfg.reshape %x : tensor<4x6xf32> to tensor<4x2x3xf32>`
+    - (C1) the numbers of elements are equal.
+  }];
+  let arguments = (ins AnyRankedTensor:$operand);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat =
+      "$operand attr-dict `:` type($operand) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+def Dfg_TransposeOp : Dfg_Op<"transpose", [Pure, Shardable, Differentiable]> {
+  let summary = "Reorders dimensions";
+  let description = [{
+    Dimension i of the result is dimension perm[i] of the operand.
+
+    Example: `%0 = dfg.transpose %x {perm = array<i64: 1, 0>}
+        : tensor<4x6xf32> -> tensor<6x4xf32>`
+    - (C1) perm is a permutation.
+  }];
+  let arguments = (ins AnyRankedTensor:$operand, DenseI64ArrayAttr:$perm);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat =
+      "$operand attr-dict `:` type($operand) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Dfg_SliceOp : Dfg_Op<"slice", [Pure, Shardable, Differentiable]> {
+  let summary = "Takes a range of one dimension";
+  let description = [{
+    result = operand[…, start : start + size, …]; the dimension is whole.
+
+    Example: `%0 = dfg.slice %x {dim = 1 : i64, start = 2 : i64, size = 3 : i64}
+        : tensor<4x6xf32> -> tensor<4x3xf32>`
+    - (C1) dim is in range; (C2) the range lies inside the dimension.
+  }];
+  let arguments = (ins AnyRankedTensor:$operand, I64Attr:$dim, I64Attr:$start,
+                       I64Attr:$size);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat =
+      "$operand attr-dict `:` type($operand) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Dfg_ConcatOp : Dfg_Op<"concat", [Pure, Shardable, Differentiable]> {
+  let summary = "Joins tensors along one dimension";
+  let description = [{
+    The joined dimension is whole.
+
+    Example: `%0 = dfg.concat %a, %b {dim = 0 : i64}
+        : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<3x3xf32>`
+    - (C1) dim is in range; (C2) the other sizes agree; (C3) sizes add up.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$operands, I64Attr:$dim);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat =
+      "$operands attr-dict `:` type($operands) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+#endif
