@@ -1,0 +1,39 @@
+// Copies between views of one shape, and fills views.
+#ifndef ORRERY_KERNELS_CPU_STRIDEDCOPY_H
+#define ORRERY_KERNELS_CPU_STRIDEDCOPY_H
+
+#include "absl/status/status.h"
+#include "kernels/cpu/ElementType.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace orrery::kernels {
+
+/// A copy prepared once: dimensions of size one dropped, neighbours that are
+/// contiguous in both views merged, at most kMaxRank left.
+struct CopyPlan {
+  static constexpr int kMaxRank = 6;
+  int rank = 0;
+  int64_t elementBytes = 0;
+  std::array<int64_t, kMaxRank> shape = {};
+  std::array<int64_t, kMaxRank> in = {};  // strides, elements
+  std::array<int64_t, kMaxRank> out = {};
+};
+
+/// Unimplemented when more than kMaxRank dimensions are left after merging.
+absl::Status planCopy(ElementType type, std::span<const int64_t> shape,
+                      std::span<const int64_t> inStrides,
+                      std::span<const int64_t> outStrides, CopyPlan &plan);
+
+/// out[i...] = in[i...]; the views must not overlap.
+void stridedCopy(const CopyPlan &plan, const void *in, void *out, int threads);
+
+/// out[i...] = value, converted to `type`; uses plan.out.
+absl::Status stridedFill(const CopyPlan &plan, ElementType type, double value,
+                         void *out, int threads);
+
+} // namespace orrery::kernels
+
+#endif // ORRERY_KERNELS_CPU_STRIDEDCOPY_H
