@@ -13,9 +13,9 @@
 
 #include "absl/status/statusor.h"
 
+#include "absl/strings/string_view.h"
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace orrery::runtime {
@@ -35,10 +35,10 @@ public:
   int32_t axisSize(size_t axis) const { return sizes[axis]; }
 
   /// Position of the axis, or -1 when the mesh has no axis of this name.
-  int findAxis(std::string_view name) const;
+  int findAxis(absl::string_view name) const;
 
   /// Size of the named axis; 1 when the mesh has none of this name.
-  int32_t axisSize(std::string_view name) const;
+  int32_t axisSize(absl::string_view name) const;
 
   /// Requires 0 <= rank < worldSize().
   Coordinate coordinateOf(int32_t rank) const;
@@ -46,7 +46,7 @@ public:
   int32_t rankOf(const Coordinate &coordinate) const;
 
   /// Entry of the named axis; 0 when the mesh has none of this name.
-  int32_t coordinateOn(std::string_view axis,
+  int32_t coordinateOn(absl::string_view axis,
                        const Coordinate &coordinate) const;
 
   /// Ranks per group of the communicator.

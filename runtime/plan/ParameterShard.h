@@ -2,8 +2,8 @@
 #ifndef ORRERY_RUNTIME_PLAN_PARAMETERSHARD_H
 #define ORRERY_RUNTIME_PLAN_PARAMETERSHARD_H
 
-#include "runtime/plan/RankPlan.h"
 #include "runtime/plan/Plan.pb.h"
+#include "runtime/plan/RankPlan.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -45,10 +45,9 @@ absl::Status checkSchedules(const plan::Plan &plan, const Mesh &mesh,
                             int64_t microbatches);
 
 /// The numbers of microbatches that the job can reach and that differ for the
-/// schedules: every one up to twice the number of stages plus two, and the
+/// schedules: those of a batch-size ramp-up up to 2 pp + 2, and the
 /// largest; 1 to 2 pp + 2 when the plan carries no job.
-std::vector<int64_t> microbatchCounts(const plan::Plan &plan,
-                                      const Mesh &mesh);
+std::vector<int64_t> microbatchCounts(const plan::Plan &plan, const Mesh &mesh);
 
 } // namespace orrery::runtime
 

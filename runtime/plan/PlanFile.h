@@ -18,9 +18,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "absl/strings/string_view.h"
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace orrery::runtime {
 
@@ -38,7 +38,7 @@ absl::Status writePlan(const plan::Plan &plan, const std::string &path);
 absl::StatusOr<plan::Plan> readPlan(const std::string &path);
 
 /// readPlan over bytes in memory; `name` stands for the path in messages.
-absl::StatusOr<plan::Plan> parsePlan(std::string_view bytes,
+absl::StatusOr<plan::Plan> parsePlan(absl::string_view bytes,
                                      const std::string &name);
 
 /// The bytes that writePlan writes.

@@ -4,21 +4,21 @@
 
 #include "runtime/plan/Plan.pb.h"
 
+#include "absl/strings/string_view.h"
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace orrery::runtime {
 
 /// `name` with every "{layer}" replaced by the decimal global layer index:
 /// ("encoder.layers.{layer}.mlp", 3) -> "encoder.layers.3.mlp". A name
 /// without "{layer}" is returned as it is.
-std::string fillLayer(std::string_view name, int64_t globalLayer);
+std::string fillLayer(absl::string_view name, int64_t globalLayer);
 
 /// Key of the Philox generator: XXH3_64 over the 24 bytes of the little-endian
 /// {seed, XXH3_64(name), step}. Initial weights use step 0, dropout the step
 /// counted from 1.
-uint64_t randomKey(uint64_t seed, std::string_view name, uint64_t step);
+uint64_t randomKey(uint64_t seed, absl::string_view name, uint64_t step);
 
 /// Key of a stream of a rank: its layer is relative to `firstLayer`
 /// (Member.first_layer).

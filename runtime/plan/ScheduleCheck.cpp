@@ -1,0 +1,489 @@
+// Walks the schedules of all stages together and proves that none waits for
+// ever and no slot is reused too early.
+//
+// Ranks of one stage run the same instructions in the same order, so that what
+// they exchange among themselves matches by construction; one actor per stage
+// is enough. The walk uses the executor that waits most, so that a plan that
+// passes here passes with any other:
+//
+//   send        does not wait for its receive; but a run of a program begins
+//               only when earlier sends from the slots that its own sends use
+//               have been received
+//   receive     waits for the send: in order per (communicator, tag, sender)
+//   collective  on a communicator with axis pp: waits for all its stages
+//
+// What actors do depends only on what they received, so that the order in
+// which the walk advances them does not change the outcome.
+#include "runtime/plan/ElementType.h"
+#include "runtime/plan/InstructionViews.h"
+#include "runtime/plan/PlanCheck.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+
+namespace orrery::runtime {
+namespace {
+
+template <typename... Parts> absl::Status fault(const Parts &...parts) {
+  return absl::InvalidArgumentError(absl::StrCat("plan: ", parts...));
+}
+
+/// What a message or a collective carries; both sides must agree.
+struct Payload {
+  plan::ElementType type;
+  int64_t elements;
+  int op = -1; ///< collectives: operation, reduction, dimensions
+  int reduction = 0;
+  int dimension = 0;
+  int concatDimension = 0;
+
+  bool operator==(const Payload &) const = default;
+};
+
+std::string text(const Payload &payload) {
+  std::string what =
+      payload.op < 0
+          ? ""
+          : absl::StrCat(plan::Collective::Op_Name(
+                             static_cast<plan::Collective::Op>(payload.op)),
+                         " ");
+  return absl::StrCat(what, payload.elements, " x ", elementName(payload.type));
+}
+
+/// An instruction that another stage takes part in.
+struct Event {
+  enum Kind { SEND, RECEIVE, COLLECTIVE } kind;
+  uint32_t communicator;
+  int32_t delta;
+  int32_t tag;
+  Payload payload;
+  int instruction;
+  uint32_t buffer;
+};
+
+/// A program of a class, reduced to what the walk needs.
+struct ProgramEvents {
+  const plan::Program *program;
+  std::vector<Event> events;
+  std::set<uint32_t> slotted; ///< buffers that hold one microbatch per slot
+};
+
+Payload payloadOf(const plan::View &view) {
+  int64_t elements = 1;
+  for (int64_t size : view.shape())
+    elements *= size;
+  return {view.type(), elements};
+}
+
+std::optional<Event> eventOf(const plan::Plan &plan,
+                             const plan::Instruction &instruction, int number) {
+  if (instruction.has_send() || instruction.has_receive()) {
+    const plan::Transfer &op =
+        instruction.has_send() ? instruction.send() : instruction.receive();
+    return Event{instruction.has_send() ? Event::SEND : Event::RECEIVE,
+                 op.communicator(),
+                 op.delta(),
+                 op.tag(),
+                 payloadOf(op.view()),
+                 number,
+                 op.view().buffer()};
+  }
+  if (!instruction.has_collective() ||
+      instruction.collective().op() == plan::Collective::ALL_SLICE)
+    return std::nullopt;
+  const plan::Collective &op = instruction.collective();
+  const auto &axes =
+      plan.communicators(static_cast<int>(op.communicator())).axes();
+  if (std::find(axes.begin(), axes.end(), "pp") == axes.end())
+    return std::nullopt;
+  Payload payload = payloadOf(op.in());
+  payload.op = op.op();
+  payload.reduction = op.reduction();
+  payload.dimension = op.dimension();
+  payload.concatDimension = op.concat_dimension();
+  return Event{Event::COLLECTIVE, op.communicator(), 0, 0, payload, number,
+               op.in().buffer()};
+}
+
+ProgramEvents eventsOf(const plan::Plan &plan, const plan::RankClass &rankClass,
+                       const plan::Program &program) {
+  ProgramEvents result{&program, {}, {}};
+  for (int i = 0; i < program.instructions_size(); ++i) {
+    const plan::Instruction &instruction = program.instructions(i);
+    if (std::optional<Event> event = eventOf(plan, instruction, i))
+      result.events.push_back(*event);
+    for (const Operand &operand : operandsOf(instruction)) {
+      plan::Buffer::Kind kind =
+          rankClass.buffers(static_cast<int>(operand.view->buffer())).kind();
+      if (kind == plan::Buffer::STASH || kind == plan::Buffer::INPUT ||
+          kind == plan::Buffer::BOUNDARY)
+        result.slotted.insert(operand.view->buffer());
+    }
+  }
+  return result;
+}
+
+using EventTable = std::map<std::string, ProgramEvents>;
+
+absl::StatusOr<EventTable> eventTable(const plan::Plan &plan,
+                                      const plan::RankClass &rankClass) {
+  EventTable table;
+  for (const plan::Program &program : rankClass.programs())
+    if (!table.try_emplace(program.name(), eventsOf(plan, rankClass, program))
+             .second)
+      return fault("class '", rankClass.name(), "': program '", program.name(),
+                   "' is listed twice");
+  return table;
+}
+
+/// One run of a program.
+struct Run {
+  const ProgramEvents *program;
+  int64_t microbatch;
+  bool perMicrobatch;
+};
+
+int64_t runsOf(plan::Schedule::Phase::Count count, int64_t warmup,
+               int64_t microbatches) {
+  int64_t first = std::min(warmup, microbatches);
+  switch (count) {
+  case plan::Schedule::Phase::FIRST:
+    return first;
+  case plan::Schedule::Phase::REST:
+    return microbatches - first;
+  case plan::Schedule::Phase::ALL:
+    return microbatches;
+  default:
+    return 1;
+  }
+}
+
+absl::StatusOr<std::vector<Run>> unroll(const plan::RankClass &rankClass,
+                                        const EventTable &table,
+                                        const plan::Schedule &schedule,
+                                        absl::string_view scheduleName,
+                                        int64_t microbatches) {
+  std::string place = absl::StrCat("class '", rankClass.name(), "', schedule '",
+                                   scheduleName, "': ");
+  if (schedule.warmup() < 0)
+    return fault(place, "warm-up of ", schedule.warmup(), " microbatches");
+  std::map<std::string, int64_t> runs;
+  std::set<std::string> once;
+  std::vector<Run> order;
+  for (const plan::Schedule::Phase &phase : schedule.phases()) {
+    if (!plan::Schedule::Phase::Count_IsValid(phase.count()))
+      return fault(place, "count ", phase.count(), " is not known");
+    bool isOnce = phase.count() == plan::Schedule::Phase::ONCE;
+    for (const std::string &name : phase.programs()) {
+      if (!table.count(name))
+        return fault(place, "program '", name, "' does not exist");
+      runs.try_emplace(name, 0);
+      if (isOnce)
+        once.insert(name);
+    }
+    int64_t count = runsOf(phase.count(), schedule.warmup(), microbatches);
+    for (int64_t i = 0; i < count; ++i)
+      for (const std::string &name : phase.programs())
+        order.push_back({&table.at(name), runs[name]++, !isOnce});
+  }
+  for (const auto &[name, count] : runs)
+    if (count != (once.count(name) ? 1 : microbatches))
+      return fault(place, "program '", name, "' runs ", count,
+                   " times in a step of ", microbatches, " microbatches");
+  return order;
+}
+
+/// A stage on its way through its schedule.
+struct Actor {
+  const plan::RankClass *rankClass;
+  int32_t stage;
+  std::vector<Run> runs;
+  size_t run = 0;
+  size_t event = 0;
+  bool begun = false;
+  std::map<const ProgramEvents *, int64_t> finished; ///< runs, per program
+  std::map<uint32_t, int64_t> collectives;           ///< done, per communicator
+  bool arrived = false; ///< waits for its peers at a collective
+
+  bool done() const { return run == runs.size(); }
+};
+
+class Walk {
+public:
+  Walk(const plan::Plan &plan, const Mesh &mesh, absl::string_view name)
+      : plan(plan), mesh(mesh), name(name) {}
+
+  void add(const plan::RankClass &rankClass, int32_t stage,
+           std::vector<Run> runs) {
+    actors.push_back({&rankClass, stage, std::move(runs)});
+  }
+  absl::Status run();
+
+private:
+  // Sender, receiver, communicator, tag.
+  using ChannelKey = std::tuple<int32_t, int32_t, uint32_t, int32_t>;
+  struct Channel {
+    std::deque<std::pair<Payload, std::string>> waiting;
+    int64_t sent = 0;
+    int64_t received = 0;
+  };
+  struct Meeting {
+    Payload payload;
+    std::string first;
+    int32_t arrived = 0;
+  };
+
+  ChannelKey keyOf(const Actor &actor, const Event &event) const;
+  uint64_t slotOf(const Actor &actor, const Run &run, uint32_t buffer) const;
+  std::string place(const Actor &actor) const;
+  absl::Status checkSlots(const Actor &actor) const;
+  bool slotsFree(const Actor &actor) const;
+  absl::StatusOr<bool> advance(Actor &actor);
+  absl::StatusOr<bool> pass(Actor &actor, const Event &event);
+  absl::StatusOr<bool> meet(Actor &actor, const Event &event);
+  absl::Status reportHang() const;
+  absl::Status reportLeftovers() const;
+
+  const plan::Plan &plan;
+  const Mesh &mesh;
+  std::string name;
+  std::vector<Actor> actors;
+  std::map<ChannelKey, Channel> channels;
+  /// Per (stage, buffer, slot): the channel and number of its last send.
+  std::map<std::tuple<int32_t, uint32_t, uint64_t>,
+           std::pair<ChannelKey, int64_t>>
+      lastSend;
+  /// Per communicator: collectives in progress, the oldest first. An actor
+  /// stays at one until all stages arrived, so there is at most one.
+  std::map<uint32_t, std::deque<Meeting>> meetings;
+  std::map<uint32_t, int64_t> meetingsClosed;
+};
+
+Walk::ChannelKey Walk::keyOf(const Actor &actor, const Event &event) const {
+  int32_t other = actor.stage + event.delta;
+  return event.kind == Event::SEND
+             ? ChannelKey{actor.stage, other, event.communicator, event.tag}
+             : ChannelKey{other, actor.stage, event.communicator, event.tag};
+}
+
+uint64_t Walk::slotOf(const Actor &actor, const Run &run,
+                      uint32_t buffer) const {
+  return static_cast<uint64_t>(run.microbatch) %
+         actor.rankClass->buffers(static_cast<int>(buffer)).slots();
+}
+
+std::string Walk::place(const Actor &actor) const {
+  const Run &run = actor.runs[actor.run];
+  std::string result = absl::StrCat(
+      "schedule '", name, "', stage ", actor.stage, ", class '",
+      actor.rankClass->name(), "', program '", run.program->program->name(),
+      "', microbatch ", run.microbatch);
+  if (actor.begun && actor.event < run.program->events.size()) {
+    const Event &event = run.program->events[actor.event];
+    const plan::Instruction &instruction =
+        run.program->program->instructions(event.instruction);
+    absl::StrAppend(&result, ", instruction ", event.instruction, " (",
+                    kindName(instruction), " '", instruction.label(), "')");
+  }
+  return result;
+}
+
+/// A slot may be used for microbatch i when every program that shares the
+/// buffer is done with microbatch i - slots.
+absl::Status Walk::checkSlots(const Actor &actor) const {
+  const Run &run = actor.runs[actor.run];
+  if (!run.perMicrobatch)
+    return absl::OkStatus();
+  for (const auto &[other, finished] : actor.finished) {
+    if (other == run.program)
+      continue;
+    for (uint32_t number : run.program->slotted) {
+      if (!other->slotted.count(number))
+        continue;
+      const plan::Buffer &buffer =
+          actor.rankClass->buffers(static_cast<int>(number));
+      if (finished <= run.microbatch - int64_t{buffer.slots()})
+        return fault(place(actor), ": buffer ", number, " '", buffer.name(),
+                     "' has ", buffer.slots(), " slots, but program '",
+                     other->program->name(), "' still needs microbatch ",
+                     run.microbatch - int64_t{buffer.slots()});
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool Walk::slotsFree(const Actor &actor) const {
+  const Run &run = actor.runs[actor.run];
+  for (const Event &event : run.program->events) {
+    if (event.kind != Event::SEND)
+      continue;
+    auto it = lastSend.find(
+        {actor.stage, event.buffer, slotOf(actor, run, event.buffer)});
+    if (it != lastSend.end() &&
+        channels.at(it->second.first).received < it->second.second)
+      return false;
+  }
+  return true;
+}
+
+absl::StatusOr<bool> Walk::pass(Actor &actor, const Event &event) {
+  ChannelKey key = keyOf(actor, event);
+  Channel &channel = channels[key];
+  if (event.kind == Event::SEND) {
+    channel.waiting.push_back({event.payload, place(actor)});
+    lastSend[{actor.stage, event.buffer,
+              slotOf(actor, actor.runs[actor.run], event.buffer)}] = {
+        key, ++channel.sent};
+    return true;
+  }
+  if (channel.waiting.empty())
+    return false;
+  auto [payload, sender] = channel.waiting.front();
+  if (!(payload == event.payload))
+    return fault(place(actor), ": receives ", text(event.payload),
+                 ", but the matching send has ", text(payload), ": ", sender);
+  channel.waiting.pop_front();
+  ++channel.received;
+  return true;
+}
+
+absl::StatusOr<bool> Walk::meet(Actor &actor, const Event &event) {
+  const plan::Communicator &communicator =
+      plan.communicators(static_cast<int>(event.communicator));
+  int32_t stages = communicator.only_size() > 0 ? communicator.only_size()
+                                                : mesh.axisSize("pp");
+  std::deque<Meeting> &open = meetings[event.communicator];
+  int64_t &closed = meetingsClosed[event.communicator];
+  int64_t &passed = actor.collectives[event.communicator];
+  if (!actor.arrived) {
+    size_t index = static_cast<size_t>(passed - closed);
+    if (index == open.size())
+      open.push_back({event.payload, place(actor), 0});
+    Meeting &meeting = open[index];
+    if (!(meeting.payload == event.payload))
+      return fault(place(actor), ": takes part with ", text(event.payload),
+                   " on communicator '", communicator.name(),
+                   "', but the other side has ", text(meeting.payload), ": ",
+                   meeting.first);
+    actor.arrived = true;
+    if (++meeting.arrived == stages) {
+      open.pop_front();
+      ++closed;
+    }
+  }
+  if (passed >= closed)
+    return false;
+  actor.arrived = false;
+  ++passed;
+  return true;
+}
+
+/// Goes on with one stage until it must wait; true when it moved.
+absl::StatusOr<bool> Walk::advance(Actor &actor) {
+  bool moved = false;
+  while (!actor.done()) {
+    const Run &run = actor.runs[actor.run];
+    if (!actor.begun) {
+      if (absl::Status status = checkSlots(actor); !status.ok())
+        return status;
+      if (!slotsFree(actor))
+        return moved;
+      actor.begun = true;
+    }
+    for (; actor.event < run.program->events.size(); ++actor.event) {
+      const Event &event = run.program->events[actor.event];
+      absl::StatusOr<bool> passed = event.kind == Event::COLLECTIVE
+                                        ? meet(actor, event)
+                                        : pass(actor, event);
+      if (!passed.ok() || !*passed)
+        return passed.ok() ? absl::StatusOr<bool>(moved) : passed;
+      moved = true;
+    }
+    ++actor.finished[run.program];
+    ++actor.run;
+    actor.event = 0;
+    actor.begun = false;
+    moved = true;
+  }
+  return moved;
+}
+
+absl::Status Walk::reportHang() const {
+  for (const Actor &actor : actors)
+    if (!actor.done())
+      return fault("would hang: ", place(actor), " waits for ever for ",
+                   actor.begun ? "the other side"
+                               : "earlier sends from its slots");
+  return absl::OkStatus();
+}
+
+absl::Status Walk::reportLeftovers() const {
+  for (const auto &[key, channel] : channels)
+    if (!channel.waiting.empty())
+      return fault("a message of ", text(channel.waiting.front().first),
+                   " is never received by stage ", std::get<1>(key), ": ",
+                   channel.waiting.front().second);
+  return absl::OkStatus();
+}
+
+absl::Status Walk::run() {
+  // Every per-microbatch program counts as not yet run.
+  for (Actor &actor : actors)
+    for (const Run &run : actor.runs)
+      if (run.perMicrobatch)
+        actor.finished.try_emplace(run.program, 0);
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (Actor &actor : actors) {
+      absl::StatusOr<bool> advanced = advance(actor);
+      if (!advanced.ok())
+        return advanced.status();
+      moved |= *advanced;
+    }
+  }
+  if (absl::Status status = reportHang(); !status.ok())
+    return status;
+  return reportLeftovers();
+}
+
+} // namespace
+
+absl::Status checkSchedules(const plan::Plan &plan, const Mesh &mesh,
+                            int64_t microbatches) {
+  std::vector<EventTable> tables;
+  for (const plan::RankClass &rankClass : plan.classes()) {
+    absl::StatusOr<EventTable> table = eventTable(plan, rankClass);
+    if (!table.ok())
+      return table.status();
+    tables.push_back(*std::move(table));
+  }
+  for (absl::string_view name : {"train", "evaluate"}) {
+    Walk walk(plan, mesh, name);
+    for (int i = 0; i < plan.classes_size(); ++i) {
+      const plan::RankClass &rankClass = plan.classes(i);
+      const plan::Schedule &schedule =
+          name == "train" ? rankClass.train() : rankClass.evaluate();
+      for (const plan::Member &member : rankClass.members()) {
+        absl::StatusOr<std::vector<Run>> runs =
+            unroll(rankClass, tables[i], schedule, name, microbatches);
+        if (!runs.ok())
+          return runs.status();
+        walk.add(rankClass, member.stage(), *std::move(runs));
+      }
+    }
+    if (absl::Status status = walk.run(); !status.ok())
+      return absl::Status(
+          status.code(),
+          absl::StrCat(status.message(), " (", microbatches, " microbatches)"));
+  }
+  return absl::OkStatus();
+}
+
+} // namespace orrery::runtime

@@ -1,0 +1,231 @@
+// Checks of communicators, kernels, classes and their buffers.
+#include "runtime/plan/ElementType.h"
+#include "runtime/plan/ParameterCheck.h"
+#include "runtime/plan/PlanCheck.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include <algorithm>
+#include <set>
+
+namespace orrery::runtime {
+namespace {
+
+using Wide = unsigned __int128;
+
+template <typename... Parts> absl::Status fault(const Parts &...parts) {
+  return absl::InvalidArgumentError(absl::StrCat("plan: ", parts...));
+}
+
+absl::Status checkOnly(const plan::Communicator &communicator,
+                       const Mesh &mesh) {
+  if (communicator.only_size() == 0)
+    return absl::OkStatus();
+  if (communicator.axes_size() != 1)
+    return fault("communicator '", communicator.name(),
+                 "': `only` needs exactly one axis, found ",
+                 communicator.axes_size());
+  int32_t size = mesh.axisSize(communicator.axes(0));
+  for (int i = 0; i < communicator.only_size(); ++i) {
+    int32_t position = communicator.only(i);
+    if (position < 0 || position >= size)
+      return fault("communicator '", communicator.name(), "': `only` has ",
+                   position, ", axis '", communicator.axes(0), "' has 0..",
+                   size - 1);
+    if (i > 0 && communicator.only(i - 1) >= position)
+      return fault("communicator '", communicator.name(),
+                   "': `only` must ascend, found ", communicator.only(i - 1),
+                   " before ", position);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status checkCommunicators(const plan::Plan &plan, const Mesh &mesh) {
+  std::set<std::string> names;
+  for (const plan::Communicator &communicator : plan.communicators()) {
+    if (!names.insert(communicator.name()).second)
+      return fault("communicator '", communicator.name(), "' is listed twice");
+    if (communicator.axes().empty())
+      return fault("communicator '", communicator.name(), "' has no axis");
+    std::set<std::string> axes;
+    for (const std::string &axis : communicator.axes()) {
+      if (mesh.findAxis(axis) < 0)
+        return fault("communicator '", communicator.name(), "': axis '", axis,
+                     "' is not in the mesh");
+      if (!axes.insert(axis).second)
+        return fault("communicator '", communicator.name(), "': axis '", axis,
+                     "' is listed twice");
+    }
+    if (absl::Status status = checkOnly(communicator, mesh); !status.ok())
+      return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status checkKernels(const plan::Plan &plan) {
+  std::set<std::string> symbols;
+  for (int i = 0; i < plan.kernels_size(); ++i) {
+    const plan::Kernel &kernel = plan.kernels(i);
+    if (kernel.symbol().empty())
+      return fault("kernel ", i, " has no symbol");
+    if (!symbols.insert(kernel.symbol()).second)
+      return fault("kernel ", i, ": symbol '", kernel.symbol(),
+                   "' is listed twice");
+  }
+  if (plan.kernels_size() > 0 && plan.kernel_object().empty())
+    return fault("has ", plan.kernels_size(), " kernels and no kernel object");
+  return absl::OkStatus();
+}
+
+/// Every stage is a member of exactly one class.
+absl::Status checkMembers(const plan::Plan &plan, const Mesh &mesh) {
+  int32_t stages = mesh.axisSize("pp");
+  std::set<int32_t> covered;
+  for (const plan::RankClass &rankClass : plan.classes()) {
+    if (rankClass.members().empty())
+      return fault("class '", rankClass.name(), "' has no member");
+    for (const plan::Member &member : rankClass.members()) {
+      if (member.stage() < 0 || member.stage() >= stages)
+        return fault("class '", rankClass.name(), "': stage ", member.stage(),
+                     " is not in 0..", stages - 1);
+      if (!covered.insert(member.stage()).second)
+        return fault("class '", rankClass.name(), "': stage ", member.stage(),
+                     " is in two classes");
+      if (member.first_layer() < 0)
+        return fault("class '", rankClass.name(), "': stage ", member.stage(),
+                     " has first layer ", member.first_layer());
+    }
+  }
+  for (int32_t stage = 0; stage < stages; ++stage)
+    if (!covered.count(stage))
+      return fault("stage ", stage, " of ", stages, " is in no class");
+  return absl::OkStatus();
+}
+
+Wide lastByte(const plan::Buffer &buffer) {
+  return Wide{buffer.offset()} +
+         Wide{buffer.slot_stride()} * (buffer.slots() - 1) + buffer.bytes();
+}
+
+absl::Status checkBuffer(const plan::RankClass &rankClass, int number) {
+  const plan::Buffer &buffer = rankClass.buffers(number);
+  std::string place = absl::StrCat("class '", rankClass.name(), "', buffer ",
+                                   number, " '", buffer.name(), "': ");
+  if (buffer.kind() == plan::Buffer::KIND_UNSPECIFIED ||
+      !plan::Buffer::Kind_IsValid(buffer.kind()))
+    return fault(place, "kind ", buffer.kind(), " is not known");
+  int64_t element = elementBytes(buffer.type());
+  if (element == 0)
+    return fault(place, "element type ", elementName(buffer.type()),
+                 " is not known");
+  if (buffer.slots() < 1)
+    return fault(place, "has 0 slots, expected at least 1");
+  if (buffer.slots() > 1 && buffer.slot_stride() < buffer.bytes())
+    return fault(place, "slot stride ", buffer.slot_stride(),
+                 " is below the slot's ", buffer.bytes(), " bytes");
+  if (buffer.offset() % element ||
+      (buffer.slots() > 1 && buffer.slot_stride() % element))
+    return fault(place, "offset ", buffer.offset(), " and slot stride ",
+                 buffer.slot_stride(), " must be multiples of ", element);
+  if (lastByte(buffer) > rankClass.arena_bytes())
+    return fault(place, "offset ", buffer.offset(), " + ", buffer.slots() - 1,
+                 " * ", buffer.slot_stride(), " + ", buffer.bytes(),
+                 " bytes end beyond the arena of ", rankClass.arena_bytes());
+  Wide needed = element;
+  for (int64_t size : buffer.shape()) {
+    if (size < 1)
+      return fault(place, "shape [", absl::StrJoin(buffer.shape(), ", "),
+                   "] has a size below 1");
+    needed *= static_cast<uint64_t>(size);
+    if (needed > buffer.bytes())
+      return fault(place, "shape [", absl::StrJoin(buffer.shape(), ", "),
+                   "] of ", elementName(buffer.type()), " exceeds its ",
+                   buffer.bytes(), " bytes");
+  }
+  return absl::OkStatus();
+}
+
+bool isPersistent(plan::Buffer::Kind kind) {
+  return kind == plan::Buffer::WEIGHT || kind == plan::Buffer::GRADIENT ||
+         kind == plan::Buffer::OPTIMIZER || kind == plan::Buffer::SCALAR;
+}
+
+/// Weights, gradients, optimizer state and scalars outlive every program:
+/// nothing may lie over them.
+absl::Status checkPersistent(const plan::RankClass &rankClass) {
+  std::vector<int> order(rankClass.buffers_size());
+  for (int i = 0; i < rankClass.buffers_size(); ++i)
+    order[i] = i;
+  std::sort(order.begin(), order.end(), [&](int a, int b) {
+    return rankClass.buffers(a).offset() < rankClass.buffers(b).offset();
+  });
+  // Of the buffers before, the one that reaches furthest: of all, and of the
+  // persistent ones.
+  int furthest = -1, furthestPersistent = -1;
+  auto reaches = [&](int candidate, uint64_t offset) {
+    return candidate >= 0 && lastByte(rankClass.buffers(candidate)) > offset;
+  };
+  for (int number : order) {
+    const plan::Buffer &buffer = rankClass.buffers(number);
+    if (buffer.bytes() == 0)
+      continue;
+    bool persistent = isPersistent(buffer.kind());
+    int before = persistent ? furthest : furthestPersistent;
+    if (reaches(before, buffer.offset()))
+      return fault("class '", rankClass.name(), "': buffer ", number, " '",
+                   buffer.name(), "' at ", buffer.offset(),
+                   " lies over buffer ", before, " '",
+                   rankClass.buffers(before).name(), "' at ",
+                   rankClass.buffers(before).offset(),
+                   ", and one of them must keep its content");
+    if (!reaches(furthest, static_cast<uint64_t>(lastByte(buffer)) - 1))
+      furthest = number;
+    if (persistent)
+      furthestPersistent = number;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status checkClass(const plan::RankClass &rankClass) {
+  for (int i = 0; i < rankClass.buffers_size(); ++i)
+    if (absl::Status status = checkBuffer(rankClass, i); !status.ok())
+      return status;
+  std::set<std::string> scalars;
+  for (const plan::Buffer &buffer : rankClass.buffers()) {
+    if (buffer.kind() != plan::Buffer::SCALAR)
+      continue;
+    if (!scalars.insert(buffer.name()).second)
+      return fault("class '", rankClass.name(), "': scalar '", buffer.name(),
+                   "' is listed twice");
+    if (buffer.slots() != 1 ||
+        buffer.bytes() < static_cast<uint64_t>(elementBytes(buffer.type())))
+      return fault("class '", rankClass.name(), "': scalar '", buffer.name(),
+                   "' must have one slot and one element, found ",
+                   buffer.slots(), " slots of ", buffer.bytes(), " bytes");
+  }
+  return checkPersistent(rankClass);
+}
+
+} // namespace
+
+absl::Status checkStructure(const plan::Plan &plan, const Mesh &mesh) {
+  if (absl::Status status = checkCommunicators(plan, mesh); !status.ok())
+    return status;
+  if (absl::Status status = checkKernels(plan); !status.ok())
+    return status;
+  if (absl::Status status = checkMembers(plan, mesh); !status.ok())
+    return status;
+  std::set<std::string> names;
+  for (const plan::RankClass &rankClass : plan.classes()) {
+    if (!names.insert(rankClass.name()).second)
+      return fault("class '", rankClass.name(), "' is listed twice");
+    if (absl::Status status = checkClass(rankClass); !status.ok())
+      return status;
+    if (absl::Status status = checkParameters(rankClass, mesh); !status.ok())
+      return status;
+  }
+  return checkOwnership(plan);
+}
+
+} // namespace orrery::runtime
