@@ -4,7 +4,7 @@
 
 #include "frontend/job/Diagnostic.h"
 #include "frontend/job/Job.pb.h"
-#include "frontend/megatron_lm/Value.h"
+#include "frontend/megatron_lm/argparse/Value.h"
 
 #include <cstdint>
 #include <optional>

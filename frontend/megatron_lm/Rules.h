@@ -3,7 +3,7 @@
 #define ORRERY_FRONTEND_MEGATRON_LM_RULES_H
 
 #include "frontend/job/Diagnostic.h"
-#include "frontend/megatron_lm/ArgumentParser.h"
+#include "frontend/megatron_lm/argparse/ArgumentParser.h"
 #include "frontend/megatron_lm/Program.h"
 
 #include <map>

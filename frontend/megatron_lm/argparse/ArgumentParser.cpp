@@ -1,7 +1,7 @@
 // argparse's grammar: which words are options, how many values each takes.
-#include "frontend/megatron_lm/ArgumentParser.h"
+#include "frontend/megatron_lm/argparse/ArgumentParser.h"
 
-#include "frontend/megatron_lm/Spelling.h"
+#include "frontend/megatron_lm/argparse/Spelling.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // Options of the optimizer, the learning rate, precision and checkpoints.
-#include "frontend/megatron_lm/Options.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 namespace orrery::frontend::megatron {
 

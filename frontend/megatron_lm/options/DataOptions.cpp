@@ -1,5 +1,5 @@
 // Options of data, validation and logging.
-#include "frontend/megatron_lm/Options.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 namespace orrery::frontend::megatron {
 

@@ -1,10 +1,10 @@
 // Reads an argument list with the grammar of Python's argparse.
-#ifndef ORRERY_FRONTEND_MEGATRON_LM_ARGUMENTPARSER_H
-#define ORRERY_FRONTEND_MEGATRON_LM_ARGUMENTPARSER_H
+#ifndef ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_ARGUMENTPARSER_H
+#define ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_ARGUMENTPARSER_H
 
 #include "frontend/job/Diagnostic.h"
-#include "frontend/megatron_lm/Options.h"
-#include "frontend/megatron_lm/Value.h"
+#include "frontend/megatron_lm/options/Options.h"
+#include "frontend/megatron_lm/argparse/Value.h"
 
 #include <map>
 #include <string>
@@ -42,4 +42,4 @@ ParsedArguments parseArguments(const std::vector<const OptionInfo *> &options,
 
 } // namespace orrery::frontend::megatron
 
-#endif // ORRERY_FRONTEND_MEGATRON_LM_ARGUMENTPARSER_H
+#endif // ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_ARGUMENTPARSER_H

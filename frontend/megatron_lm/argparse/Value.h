@@ -1,6 +1,6 @@
 // The values of a parsed command line, typed as Python's argparse types them.
-#ifndef ORRERY_FRONTEND_MEGATRON_LM_VALUE_H
-#define ORRERY_FRONTEND_MEGATRON_LM_VALUE_H
+#ifndef ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_VALUE_H
+#define ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_VALUE_H
 
 #include <cstdint>
 #include <map>
@@ -50,4 +50,4 @@ private:
 
 } // namespace orrery::frontend::megatron
 
-#endif // ORRERY_FRONTEND_MEGATRON_LM_VALUE_H
+#endif // ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_VALUE_H

@@ -1,5 +1,5 @@
 // Python's rules for reading and printing numbers.
-#include "frontend/megatron_lm/Value.h"
+#include "frontend/megatron_lm/argparse/Value.h"
 
 #include "frontend/job/Diagnostic.h"
 

@@ -1,6 +1,6 @@
 // Finds the word a user probably meant.
-#ifndef ORRERY_FRONTEND_MEGATRON_LM_SPELLING_H
-#define ORRERY_FRONTEND_MEGATRON_LM_SPELLING_H
+#ifndef ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_SPELLING_H
+#define ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_SPELLING_H
 
 #include <string_view>
 #include <vector>
@@ -16,4 +16,4 @@ closestSpelling(std::string_view word,
 
 } // namespace orrery::frontend::megatron
 
-#endif // ORRERY_FRONTEND_MEGATRON_LM_SPELLING_H
+#endif // ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_SPELLING_H

@@ -1,5 +1,5 @@
 // Options of batch sizes, recomputation and the layout over ranks.
-#include "frontend/megatron_lm/Options.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 namespace orrery::frontend::megatron {
 

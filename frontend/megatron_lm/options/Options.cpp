@@ -1,5 +1,5 @@
 // Puts the parts of the option table together and names its classes.
-#include "frontend/megatron_lm/Options.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 namespace orrery::frontend::megatron {
 

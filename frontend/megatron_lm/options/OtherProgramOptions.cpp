@@ -1,5 +1,5 @@
 // Options that only programs other than pretrain_gpt.py read.
-#include "frontend/megatron_lm/Options.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 namespace orrery::frontend::megatron {
 

@@ -1,5 +1,5 @@
 // Options that describe the network, its regularisation and its start values.
-#include "frontend/megatron_lm/Options.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 namespace orrery::frontend::megatron {
 

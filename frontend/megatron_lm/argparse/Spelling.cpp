@@ -1,5 +1,5 @@
 // Edit distance between option names.
-#include "frontend/megatron_lm/Spelling.h"
+#include "frontend/megatron_lm/argparse/Spelling.h"
 
 #include <algorithm>
 #include <cctype>

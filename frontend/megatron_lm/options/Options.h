@@ -1,7 +1,7 @@
 // The table of every option of Megatron-LM's command line and what each of
 // them does in Orrery.
-#ifndef ORRERY_FRONTEND_MEGATRON_LM_OPTIONS_H
-#define ORRERY_FRONTEND_MEGATRON_LM_OPTIONS_H
+#ifndef ORRERY_FRONTEND_MEGATRON_LM_OPTIONS_OPTIONS_H
+#define ORRERY_FRONTEND_MEGATRON_LM_OPTIONS_OPTIONS_H
 
 #include <array>
 #include <span>
@@ -68,4 +68,4 @@ std::string_view name(Effect effect);           // "honoured"
 
 } // namespace orrery::frontend::megatron
 
-#endif // ORRERY_FRONTEND_MEGATRON_LM_OPTIONS_H
+#endif // ORRERY_FRONTEND_MEGATRON_LM_OPTIONS_OPTIONS_H
