@@ -14,8 +14,8 @@ namespace orrery::runtime {
 namespace {
 
 absl::Status inSplit(Split split, const absl::Status &status) {
-  return absl::Status(status.code(), absl::StrCat(splitName(split), " data: ",
-                                                  status.message()));
+  return absl::Status(status.code(), absl::StrCat(splitName(split),
+                                                  " data: ", status.message()));
 }
 
 } // namespace
@@ -124,9 +124,9 @@ absl::Status BatchSource::openSources(const job::JobSpec &job) {
     request.seed = job.train().seed();
     if (request.firstDocument >= request.lastDocument)
       continue;
-    absl::StatusOr<GptDataset> dataset = GptDataset::open(
-        std::make_shared<IndexedDataset>(*std::move(file)), request,
-        job.model().vocab_size());
+    absl::StatusOr<GptDataset> dataset =
+        GptDataset::open(std::make_shared<IndexedDataset>(*std::move(file)),
+                         request, job.model().vocab_size());
     if (!dataset.ok())
       return dataset.status();
     samples += dataset->size();

@@ -34,7 +34,8 @@ double numpySum(std::span<const double> v) {
   for (; i < n - n % 8; i += 8)
     for (size_t j = 0; j < 8; ++j)
       r[j] += v[i + j];
-  double sum = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
+  double sum =
+      ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
   for (; i < n; ++i)
     sum += v[i];
   return sum;

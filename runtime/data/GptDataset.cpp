@@ -33,8 +33,7 @@ absl::Status GptDataset::sample(int64_t i, std::span<int64_t> out) const {
     const int64_t document = maps.document(at.place);
     const int64_t left = file->size(document) - at.offset;
     const int64_t count = std::min<int64_t>(left, out.size());
-    if (absl::Status status =
-            readPiece(document, at.offset, out.first(count));
+    if (absl::Status status = readPiece(document, at.offset, out.first(count));
         !status.ok())
       return status;
     out = out.subspan(count);

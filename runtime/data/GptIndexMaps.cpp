@@ -32,10 +32,9 @@ absl::StatusOr<GptIndexMaps> GptIndexMaps::build(const Request &request,
   assert(request.firstDocument >= 0 && request.sequenceLength > 0 &&
          request.samples >= 0);
   if (request.seed > static_cast<uint64_t>(maxUint32))
-    return absl::InvalidArgumentError(
-        absl::StrCat("seed ", request.seed,
-                     " is too large for the data order, the limit is ",
-                     maxUint32));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "seed ", request.seed,
+        " is too large for the data order, the limit is ", maxUint32));
   GptIndexMaps maps;
   maps.documentSize = std::move(documentSize);
   maps.sequenceLength = request.sequenceLength;
@@ -62,8 +61,8 @@ absl::Status GptIndexMaps::countEpochs(const Request &request) {
         "documents [", request.firstDocument, ", ", request.lastDocument,
         ") hold no tokens; at least 1 is needed"));
   if (request.samples > (std::numeric_limits<int64_t>::max() / 2) / s)
-    return absl::InvalidArgumentError(
-        absl::StrCat(request.samples, " samples of ", s, " tokens are too many"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        request.samples, " samples of ", s, " tokens are too many"));
   // Smallest E >= 1 with (E * T - 1) / S >= samples.
   const int64_t tokens = request.samples * s + 1;
   epochs = std::max<int64_t>(1, (tokens + tokensPerEpoch - 1) / tokensPerEpoch);
@@ -73,10 +72,9 @@ absl::Status GptIndexMaps::countEpochs(const Request &request) {
         maxInt32, " documents in all epochs; ask for fewer than ",
         request.samples, " samples"));
   if (samplesIn(epochs, tokensPerEpoch, s) >= maxUint32)
-    return absl::InvalidArgumentError(
-        absl::StrCat(epochs, " epochs give ",
-                     samplesIn(epochs, tokensPerEpoch, s),
-                     " samples, the limit is ", maxUint32 - 1));
+    return absl::InvalidArgumentError(absl::StrCat(
+        epochs, " epochs give ", samplesIn(epochs, tokensPerEpoch, s),
+        " samples, the limit is ", maxUint32 - 1));
 
   // A last epoch of which less than 80 % is used is kept apart, so that its
   // documents are not seen more often than the others early in training.

@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 static_assert(std::endian::native == std::endian::little,
@@ -83,7 +84,7 @@ int64_t bytesPerToken(TokenType type) {
   return 0;
 }
 
-std::string_view tokenTypeName(TokenType type) {
+const char *tokenTypeName(TokenType type) {
   switch (type) {
   case TokenType::U8:
     return "uint8";
@@ -248,12 +249,11 @@ absl::Status IndexedDataset::read(int64_t item, int64_t offset,
         name, ": item ", item, " does not exist, there are ", items));
   const int64_t count = static_cast<int64_t>(out.size());
   if (offset < 0 || offset > size(item) || count > size(item) - offset)
-    return absl::OutOfRangeError(absl::StrCat(
-        name, ": tokens [", offset, ", ", offset + count, ") of item ", item,
-        " do not exist, it has ", size(item)));
+    return absl::OutOfRangeError(
+        absl::StrCat(name, ": tokens [", offset, ", ", offset + count,
+                     ") of item ", item, " do not exist, it has ", size(item)));
   const int64_t begin =
-      load<int64_t>(index, headerBytes + 4 * items + 8 * item) +
-      offset * width;
+      load<int64_t>(index, headerBytes + 4 * items + 8 * item) + offset * width;
   const std::byte *from = tokens.data() + begin;
   switch (type) {
   case TokenType::U8:

@@ -25,7 +25,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace orrery::runtime {
 
@@ -45,7 +44,7 @@ enum class TokenType : uint8_t {
 /// Bytes of one token; 0 for a code that is none of TokenType's.
 int64_t bytesPerToken(TokenType type);
 /// NumPy's name of the type, for messages.
-std::string_view tokenTypeName(TokenType type);
+const char *tokenTypeName(TokenType type);
 
 /// A pair of token files, checked completely before use: every size, pointer
 /// and document bound is in range, pointers follow from the sizes, and the
@@ -78,8 +77,7 @@ public:
   /// Copies tokens [offset, offset + out.size()) of an item. Errors:
   /// OutOfRange when the item or the range does not exist; InvalidArgument
   /// when a floating-point token is not an integer.
-  absl::Status read(int64_t item, int64_t offset,
-                    std::span<int64_t> out) const;
+  absl::Status read(int64_t item, int64_t offset, std::span<int64_t> out) const;
 
 private:
   absl::Status checkHeader();

@@ -65,8 +65,8 @@ absl::Status flush(std::FILE *file, const std::string &path) {
 
 absl::Status publish(const std::string &from, const std::string &to) {
   if (std::rename(from.c_str(), to.c_str()) != 0)
-    return absl::ErrnoToStatus(errno,
-                               absl::StrCat("cannot rename ", from, " to ", to));
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("cannot rename ", from, " to ", to));
   return absl::OkStatus();
 }
 
@@ -99,15 +99,15 @@ IndexedDatasetWriter::~IndexedDatasetWriter() {
 
 absl::Status IndexedDatasetWriter::addItem(std::span<const int64_t> item) {
   if (item.size() > std::numeric_limits<int32_t>::max())
-    return absl::InvalidArgumentError(absl::StrCat(
-        prefix, ": item ", numItems(), " has ", item.size(),
-        " tokens, at most 2147483647 fit; split the document"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(prefix, ": item ", numItems(), " has ", item.size(),
+                     " tokens, at most 2147483647 fit; split the document"));
   if (int64_t at = encode(type, item, buffer); at >= 0)
-    return absl::InvalidArgumentError(absl::StrCat(
-        prefix, ": token ", at, " of item ", numItems(), " is ", item[at],
-        ", which does not fit ", tokenTypeName(type)));
-  if (absl::Status status = write(tokens.get(), buffer.data(), buffer.size(),
-                                  temporary + ".bin");
+    return absl::InvalidArgumentError(
+        absl::StrCat(prefix, ": token ", at, " of item ", numItems(), " is ",
+                     item[at], ", which does not fit ", tokenTypeName(type)));
+  if (absl::Status status =
+          write(tokens.get(), buffer.data(), buffer.size(), temporary + ".bin");
       !status.ok())
     return status;
   sizes.push_back(static_cast<int32_t>(item.size()));
@@ -117,9 +117,8 @@ absl::Status IndexedDatasetWriter::addItem(std::span<const int64_t> item) {
 
 absl::Status IndexedDatasetWriter::endDocument() {
   if (documents.back() == numItems())
-    return absl::FailedPreconditionError(
-        absl::StrCat(prefix, ": document ", documents.size() - 1,
-                     " has no items"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        prefix, ": document ", documents.size() - 1, " has no items"));
   documents.push_back(numItems());
   return absl::OkStatus();
 }
@@ -152,9 +151,9 @@ absl::Status IndexedDatasetWriter::writeIndex() {
 
 absl::Status IndexedDatasetWriter::finish() {
   if (documents.back() != numItems())
-    return absl::FailedPreconditionError(absl::StrCat(
-        prefix, ": ", numItems() - documents.back(),
-        " items were added since the last document was closed"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(prefix, ": ", numItems() - documents.back(),
+                     " items were added since the last document was closed"));
   if (absl::Status status = flush(tokens.get(), temporary + ".bin");
       !status.ok())
     return status;

@@ -29,14 +29,13 @@ absl::StatusOr<LossScaler> LossScaler::create(const job::JobSpec &job) {
           scaler.window, " and hysteresis ", scaler.patience,
           ": the minimum must be positive, the others at least 1"));
     if (!(scaler.state_.scale >= scaler.minimum))
-      return absl::InvalidArgumentError(absl::StrCat(
-          "initial loss scale ", scaler.state_.scale,
-          " is below the minimum loss scale ", scaler.minimum));
+      return absl::InvalidArgumentError(
+          absl::StrCat("initial loss scale ", scaler.state_.scale,
+                       " is below the minimum loss scale ", scaler.minimum));
   }
   if (!(scaler.state_.scale > 0) || !std::isfinite(scaler.state_.scale))
-    return absl::InvalidArgumentError(
-        absl::StrCat("loss scale ", scaler.state_.scale,
-                     " must be positive and finite"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "loss scale ", scaler.state_.scale, " must be positive and finite"));
   return scaler;
 }
 

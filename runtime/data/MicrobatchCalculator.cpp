@@ -12,8 +12,7 @@ absl::StatusOr<MicrobatchCalculator>
 MicrobatchCalculator::create(const job::Parallel &parallel) {
   MicrobatchCalculator calculator;
   calculator.global = parallel.global_batch_size();
-  calculator.wide =
-      parallel.micro_batch_size() * std::max(1, parallel.data());
+  calculator.wide = parallel.micro_batch_size() * std::max(1, parallel.data());
   const int64_t g = calculator.global, wide = calculator.wide;
   if (wide < 1 || g < 1)
     return absl::InvalidArgumentError(
@@ -48,8 +47,9 @@ int64_t MicrobatchCalculator::globalBatchSize(int64_t consumedSamples) const {
     return global;
   const double perStep =
       static_cast<double>(rampSamples) / static_cast<double>(steps);
-  return start + increment * static_cast<int64_t>(
-                                 static_cast<double>(consumedSamples) / perStep);
+  return start +
+         increment * static_cast<int64_t>(static_cast<double>(consumedSamples) /
+                                          perStep);
 }
 
 absl::StatusOr<int64_t>
@@ -58,19 +58,20 @@ MicrobatchCalculator::microbatches(int64_t consumedSamples) const {
   if (current % wide != 0)
     return absl::InvalidArgumentError(absl::StrCat(
         "after ", consumedSamples, " samples the batch size ramp-up is at ",
-        current, ", which is not divisible by micro batch size times "
-        "data-parallel size, ", wide, "; the multiples beside it are ",
-        current / wide * wide, " and ", (current / wide + 1) * wide));
+        current,
+        ", which is not divisible by micro batch size times "
+        "data-parallel size, ",
+        wide, "; the multiples beside it are ", current / wide * wide, " and ",
+        (current / wide + 1) * wide));
   return current / wide;
 }
 
-absl::StatusOr<int64_t> MicrobatchCalculator::stepsFor(int64_t samples) const {
+int64_t MicrobatchCalculator::stepsFor(int64_t samples) const {
   int64_t count = 0, consumed = 0;
   while (rampsUp() && consumed <= rampSamples) {
-    absl::StatusOr<int64_t> each = microbatches(consumed);
-    if (!each.ok())
-      return each.status();
-    consumed += *each * wide;
+    consumed += globalBatchSize(consumed);
+    if (consumed > samples)
+      return count;
     ++count;
   }
   return count + (samples - consumed) / global;

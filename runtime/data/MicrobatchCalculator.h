@@ -34,14 +34,14 @@ public:
   /// and the multiples beside it.
   absl::StatusOr<int64_t> microbatches(int64_t consumedSamples) const;
 
-  /// Steps in which `samples` are consumed: whole batches, counted through the
-  /// ramp-up. Errors as microbatches().
-  absl::StatusOr<int64_t> stepsFor(int64_t samples) const;
+  /// Whole batches that `samples` give, counted through the ramp-up. (Where
+  /// the samples end inside the ramp-up, the original counts on to its end.)
+  int64_t stepsFor(int64_t samples) const;
 
 private:
   bool rampsUp() const { return steps > 0 && rampSamples > 0; }
 
-  int64_t global = 0, wide = 0;  // G, b * d
+  int64_t global = 0, wide = 0; // G, b * d
   int64_t start = 0, increment = 0, rampSamples = 0, steps = 0;
 };
 

@@ -33,8 +33,7 @@ public:
   /// b*d, or too much for CYCLIC (2^31 - 1 on one rank).
   static absl::StatusOr<Sampler> create(job::Data::Sampler kind, int64_t total,
                                         int64_t microBatchSize,
-                                        int32_t dataParallel,
-                                        int32_t dataRank);
+                                        int32_t dataParallel, int32_t dataRank);
 
   /// Fills `out`, of b elements, with the samples of a microbatch. A CYCLIC
   /// position that is no multiple of b*d (after resuming with another layout)

@@ -8,23 +8,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 namespace orrery::runtime {
 
 namespace {
 
-absl::StatusOr<std::array<double, 3>> parseShares(std::string_view text) {
-  const char separator =
-      text.find(',') != std::string_view::npos ? ',' : '/';
-  const std::vector<std::string_view> parts =
-      absl::StrSplit(absl::string_view(text.data(), text.size()), separator);
+absl::StatusOr<std::array<double, 3>> parseShares(const std::string &text) {
+  const char separator = text.find(',') != std::string::npos ? ',' : '/';
+  const std::vector<std::string> parts = absl::StrSplit(text, separator);
   std::array<double, 3> shares = {0, 0, 0};
   for (size_t i = 0; i < parts.size(); ++i) {
     double share;
-    if (!absl::SimpleAtod(absl::string_view(parts[i].data(), parts[i].size()),
-                          &share) ||
-        !std::isfinite(share) || share < 0)
+    if (!absl::SimpleAtod(parts[i], &share) || !std::isfinite(share) ||
+        share < 0)
       return absl::InvalidArgumentError(absl::StrCat(
           "split '", text, "': '", parts[i],
           "' is not a number of at least 0; a split is for example 969,30,1"));
@@ -36,7 +34,7 @@ absl::StatusOr<std::array<double, 3>> parseShares(std::string_view text) {
 
 } // namespace
 
-std::string_view splitName(Split split) {
+const char *splitName(Split split) {
   switch (split) {
   case Split::Train:
     return "train";
@@ -48,7 +46,7 @@ std::string_view splitName(Split split) {
   return "";
 }
 
-absl::StatusOr<std::array<int64_t, 4>> splitBounds(std::string_view text,
+absl::StatusOr<std::array<int64_t, 4>> splitBounds(const std::string &text,
                                                    int64_t size) {
   absl::StatusOr<std::array<double, 3>> shares = parseShares(text);
   if (!shares.ok())

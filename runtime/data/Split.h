@@ -6,13 +6,13 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 namespace orrery::runtime {
 
 enum class Split { Train = 0, Valid = 1, Test = 2 };
 
-std::string_view splitName(Split split); // "train", "valid", "test"
+const char *splitName(Split split); // "train", "valid", "test"
 
 /// Bounds of the three splits over `size` documents: split i is the range
 /// [bound[i], bound[i + 1]), empty when the second is not larger.
@@ -29,7 +29,7 @@ std::string_view splitName(Split split); // "train", "valid", "test"
 /// or not finite, or all are zero.
 /// Source: Megatron-LM megatron/data/dataset_utils.py
 /// (get_train_valid_test_split_).
-absl::StatusOr<std::array<int64_t, 4>> splitBounds(std::string_view text,
+absl::StatusOr<std::array<int64_t, 4>> splitBounds(const std::string &text,
                                                    int64_t size);
 
 } // namespace orrery::runtime
