@@ -9,6 +9,12 @@
 
 namespace orrery::runtime {
 
+/// Slots of a buffer on this member: its own number, or the member's when 0.
+inline uint32_t slotsOf(const plan::Buffer &buffer,
+                        const plan::Member &member) {
+  return buffer.slots() ? buffer.slots() : member.slots();
+}
+
 /// The pointers are into the plan given to `create`, which must outlive this.
 struct RankPlan {
   const plan::Plan *plan;

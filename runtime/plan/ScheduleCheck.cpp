@@ -17,6 +17,7 @@
 #include "runtime/plan/ElementType.h"
 #include "runtime/plan/InstructionViews.h"
 #include "runtime/plan/PlanCheck.h"
+#include "runtime/plan/RankPlan.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -165,15 +166,14 @@ int64_t runsOf(plan::Schedule::Phase::Count count, int64_t warmup,
   }
 }
 
-absl::StatusOr<std::vector<Run>> unroll(const plan::RankClass &rankClass,
-                                        const EventTable &table,
-                                        const plan::Schedule &schedule,
-                                        absl::string_view scheduleName,
-                                        int64_t microbatches) {
+absl::StatusOr<std::vector<Run>>
+unroll(const plan::RankClass &rankClass, const plan::Member &member,
+       const EventTable &table, const plan::Schedule &schedule,
+       absl::string_view scheduleName, int64_t microbatches) {
   std::string place = absl::StrCat("class '", rankClass.name(), "', schedule '",
                                    scheduleName, "': ");
-  if (schedule.warmup() < 0)
-    return fault(place, "warm-up of ", schedule.warmup(), " microbatches");
+  if (member.warmup() < 0)
+    return fault(place, "warm-up of ", member.warmup(), " microbatches");
   std::map<std::string, int64_t> runs;
   std::set<std::string> once;
   std::vector<Run> order;
@@ -188,7 +188,7 @@ absl::StatusOr<std::vector<Run>> unroll(const plan::RankClass &rankClass,
       if (isOnce)
         once.insert(name);
     }
-    int64_t count = runsOf(phase.count(), schedule.warmup(), microbatches);
+    int64_t count = runsOf(phase.count(), member.warmup(), microbatches);
     for (int64_t i = 0; i < count; ++i)
       for (const std::string &name : phase.programs())
         order.push_back({&table.at(name), runs[name]++, !isOnce});
@@ -203,7 +203,7 @@ absl::StatusOr<std::vector<Run>> unroll(const plan::RankClass &rankClass,
 /// A stage on its way through its schedule.
 struct Actor {
   const plan::RankClass *rankClass;
-  int32_t stage;
+  const plan::Member *member;
   std::vector<Run> runs;
   size_t run = 0;
   size_t event = 0;
@@ -220,9 +220,9 @@ public:
   Walk(const plan::Plan &plan, const Mesh &mesh, absl::string_view name)
       : plan(plan), mesh(mesh), name(name) {}
 
-  void add(const plan::RankClass &rankClass, int32_t stage,
+  void add(const plan::RankClass &rankClass, const plan::Member &member,
            std::vector<Run> runs) {
-    actors.push_back({&rankClass, stage, std::move(runs)});
+    actors.push_back({&rankClass, &member, std::move(runs)});
   }
   absl::Status run();
 
@@ -267,22 +267,24 @@ private:
 };
 
 Walk::ChannelKey Walk::keyOf(const Actor &actor, const Event &event) const {
-  int32_t other = actor.stage + event.delta;
-  return event.kind == Event::SEND
-             ? ChannelKey{actor.stage, other, event.communicator, event.tag}
-             : ChannelKey{other, actor.stage, event.communicator, event.tag};
+  int32_t other = actor.member->stage() + event.delta;
+  return event.kind == Event::SEND ? ChannelKey{actor.member->stage(), other,
+                                                event.communicator, event.tag}
+                                   : ChannelKey{other, actor.member->stage(),
+                                                event.communicator, event.tag};
 }
 
 uint64_t Walk::slotOf(const Actor &actor, const Run &run,
                       uint32_t buffer) const {
   return static_cast<uint64_t>(run.microbatch) %
-         actor.rankClass->buffers(static_cast<int>(buffer)).slots();
+         slotsOf(actor.rankClass->buffers(static_cast<int>(buffer)),
+                 *actor.member);
 }
 
 std::string Walk::place(const Actor &actor) const {
   const Run &run = actor.runs[actor.run];
   std::string result = absl::StrCat(
-      "schedule '", name, "', stage ", actor.stage, ", class '",
+      "schedule '", name, "', stage ", actor.member->stage(), ", class '",
       actor.rankClass->name(), "', program '", run.program->program->name(),
       "', microbatch ", run.microbatch);
   if (actor.begun && actor.event < run.program->events.size()) {
@@ -309,11 +311,12 @@ absl::Status Walk::checkSlots(const Actor &actor) const {
         continue;
       const plan::Buffer &buffer =
           actor.rankClass->buffers(static_cast<int>(number));
-      if (finished <= run.microbatch - int64_t{buffer.slots()})
+      int64_t slots = slotsOf(buffer, *actor.member);
+      if (finished <= run.microbatch - slots)
         return fault(place(actor), ": buffer ", number, " '", buffer.name(),
-                     "' has ", buffer.slots(), " slots, but program '",
+                     "' has ", slots, " slots, but program '",
                      other->program->name(), "' still needs microbatch ",
-                     run.microbatch - int64_t{buffer.slots()});
+                     run.microbatch - slots);
     }
   }
   return absl::OkStatus();
@@ -324,8 +327,8 @@ bool Walk::slotsFree(const Actor &actor) const {
   for (const Event &event : run.program->events) {
     if (event.kind != Event::SEND)
       continue;
-    auto it = lastSend.find(
-        {actor.stage, event.buffer, slotOf(actor, run, event.buffer)});
+    auto it = lastSend.find({actor.member->stage(), event.buffer,
+                             slotOf(actor, run, event.buffer)});
     if (it != lastSend.end() &&
         channels.at(it->second.first).received < it->second.second)
       return false;
@@ -338,7 +341,7 @@ absl::StatusOr<bool> Walk::pass(Actor &actor, const Event &event) {
   Channel &channel = channels[key];
   if (event.kind == Event::SEND) {
     channel.waiting.push_back({event.payload, place(actor)});
-    lastSend[{actor.stage, event.buffer,
+    lastSend[{actor.member->stage(), event.buffer,
               slotOf(actor, actor.runs[actor.run], event.buffer)}] = {
         key, ++channel.sent};
     return true;
@@ -472,10 +475,10 @@ absl::Status checkSchedules(const plan::Plan &plan, const Mesh &mesh,
           name == "train" ? rankClass.train() : rankClass.evaluate();
       for (const plan::Member &member : rankClass.members()) {
         absl::StatusOr<std::vector<Run>> runs =
-            unroll(rankClass, tables[i], schedule, name, microbatches);
+            unroll(rankClass, member, tables[i], schedule, name, microbatches);
         if (!runs.ok())
           return runs.status();
-        walk.add(rankClass, member.stage(), *std::move(runs));
+        walk.add(rankClass, member, *std::move(runs));
       }
     }
     if (absl::Status status = walk.run(); !status.ok())

@@ -2,6 +2,7 @@
 #include "runtime/plan/ElementType.h"
 #include "runtime/plan/ParameterCheck.h"
 #include "runtime/plan/PlanCheck.h"
+#include "runtime/plan/RankPlan.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -103,9 +104,33 @@ absl::Status checkMembers(const plan::Plan &plan, const Mesh &mesh) {
   return absl::OkStatus();
 }
 
-Wide lastByte(const plan::Buffer &buffer) {
+/// First byte after the last slot.
+Wide endOf(const plan::Buffer &buffer, const plan::Member &member) {
   return Wide{buffer.offset()} +
-         Wide{buffer.slot_stride()} * (buffer.slots() - 1) + buffer.bytes();
+         Wide{buffer.slot_stride()} * (slotsOf(buffer, member) - 1) +
+         buffer.bytes();
+}
+
+/// Every slot of the buffer lies in the member's arena.
+absl::Status checkSlots(const plan::Buffer &buffer, const plan::Member &member,
+                        const std::string &place, int64_t element) {
+  uint32_t slots = slotsOf(buffer, member);
+  if (slots < 1)
+    return fault(place, "has 0 slots on stage ", member.stage(),
+                 ", expected at least 1");
+  if (slots > 1 && buffer.slot_stride() < buffer.bytes())
+    return fault(place, "slot stride ", buffer.slot_stride(),
+                 " is below the slot's ", buffer.bytes(), " bytes");
+  if (buffer.offset() % element ||
+      (slots > 1 && buffer.slot_stride() % element))
+    return fault(place, "offset ", buffer.offset(), " and slot stride ",
+                 buffer.slot_stride(), " must be multiples of ", element);
+  if (endOf(buffer, member) > member.arena_bytes())
+    return fault(place, "offset ", buffer.offset(), " + ", slots - 1, " * ",
+                 buffer.slot_stride(), " + ", buffer.bytes(),
+                 " bytes end beyond the arena of ", member.arena_bytes(),
+                 " on stage ", member.stage());
+  return absl::OkStatus();
 }
 
 absl::Status checkBuffer(const plan::RankClass &rankClass, int number) {
@@ -119,19 +144,10 @@ absl::Status checkBuffer(const plan::RankClass &rankClass, int number) {
   if (element == 0)
     return fault(place, "element type ", elementName(buffer.type()),
                  " is not known");
-  if (buffer.slots() < 1)
-    return fault(place, "has 0 slots, expected at least 1");
-  if (buffer.slots() > 1 && buffer.slot_stride() < buffer.bytes())
-    return fault(place, "slot stride ", buffer.slot_stride(),
-                 " is below the slot's ", buffer.bytes(), " bytes");
-  if (buffer.offset() % element ||
-      (buffer.slots() > 1 && buffer.slot_stride() % element))
-    return fault(place, "offset ", buffer.offset(), " and slot stride ",
-                 buffer.slot_stride(), " must be multiples of ", element);
-  if (lastByte(buffer) > rankClass.arena_bytes())
-    return fault(place, "offset ", buffer.offset(), " + ", buffer.slots() - 1,
-                 " * ", buffer.slot_stride(), " + ", buffer.bytes(),
-                 " bytes end beyond the arena of ", rankClass.arena_bytes());
+  for (const plan::Member &member : rankClass.members())
+    if (absl::Status status = checkSlots(buffer, member, place, element);
+        !status.ok())
+      return status;
   Wide needed = element;
   for (int64_t size : buffer.shape()) {
     if (size < 1)
@@ -153,7 +169,8 @@ bool isPersistent(plan::Buffer::Kind kind) {
 
 /// Weights, gradients, optimizer state and scalars outlive every program:
 /// nothing may lie over them.
-absl::Status checkPersistent(const plan::RankClass &rankClass) {
+absl::Status checkPersistent(const plan::RankClass &rankClass,
+                             const plan::Member &member) {
   std::vector<int> order(rankClass.buffers_size());
   for (int i = 0; i < rankClass.buffers_size(); ++i)
     order[i] = i;
@@ -164,7 +181,8 @@ absl::Status checkPersistent(const plan::RankClass &rankClass) {
   // persistent ones.
   int furthest = -1, furthestPersistent = -1;
   auto reaches = [&](int candidate, uint64_t offset) {
-    return candidate >= 0 && lastByte(rankClass.buffers(candidate)) > offset;
+    return candidate >= 0 &&
+           endOf(rankClass.buffers(candidate), member) > offset;
   };
   for (int number : order) {
     const plan::Buffer &buffer = rankClass.buffers(number);
@@ -179,7 +197,7 @@ absl::Status checkPersistent(const plan::RankClass &rankClass) {
                    rankClass.buffers(before).name(), "' at ",
                    rankClass.buffers(before).offset(),
                    ", and one of them must keep its content");
-    if (!reaches(furthest, static_cast<uint64_t>(lastByte(buffer)) - 1))
+    if (!reaches(furthest, static_cast<uint64_t>(endOf(buffer, member)) - 1))
       furthest = number;
     if (persistent)
       furthestPersistent = number;
@@ -204,7 +222,10 @@ absl::Status checkClass(const plan::RankClass &rankClass) {
                    "' must have one slot and one element, found ",
                    buffer.slots(), " slots of ", buffer.bytes(), " bytes");
   }
-  return checkPersistent(rankClass);
+  for (const plan::Member &member : rankClass.members())
+    if (absl::Status status = checkPersistent(rankClass, member); !status.ok())
+      return status;
+  return absl::OkStatus();
 }
 
 } // namespace
