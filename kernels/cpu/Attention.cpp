@@ -28,8 +28,7 @@ int64_t scratchFloats(const AttentionShape &shape) {
 }
 
 absl::Status checkShape(const AttentionShape &shape) {
-  if (shape.sequence < 1 || shape.batch < 1 || shape.heads < 1 ||
-      shape.dim < 1)
+  if (shape.sequence < 1 || shape.batch < 1 || shape.heads < 1 || shape.dim < 1)
     return absl::InvalidArgumentError(absl::StrCat(
         "attention needs sequence, batch, heads and dim of at least 1, got ",
         shape.sequence, ", ", shape.batch, ", ", shape.heads, ", ", shape.dim));

@@ -22,11 +22,11 @@ struct AttentionShape {
   int64_t dim = 0;      // d
   double scale = 1;
   bool causal = false;
-  double dropout = 0;         // p in [0, 1)
-  uint64_t randomKey = 0;     // Philox key of this operation and step
-  int64_t sample = 0;         // global index of the first sample
-  int64_t head = 0;           // global index of the first head
-  int64_t totalHeads = 0;     // of the whole model
+  double dropout = 0;     // p in [0, 1)
+  uint64_t randomKey = 0; // Philox key of this operation and step
+  int64_t sample = 0;     // global index of the first sample
+  int64_t head = 0;       // global index of the first head
+  int64_t totalHeads = 0; // of the whole model
   // First position that query i of sample b may attend to; null: position 0.
   const int32_t *documentStart = nullptr;
   int64_t documentStrideS = 0;

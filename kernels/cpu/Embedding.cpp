@@ -17,8 +17,8 @@ absl::Status embedding(ElementType type, const EmbeddingTable &table,
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (int64_t token = 0; token < count; ++token) {
     int64_t i = token / tokens.inner, j = token % tokens.inner;
-    int64_t row = tokens.ids[i * tokens.idsOuter + j * tokens.idsInner] -
-                  table.firstRow;
+    int64_t row =
+        tokens.ids[i * tokens.idsOuter + j * tokens.idsInner] - table.firstRow;
     float *at = to + i * tokens.vectorsOuter + j * tokens.vectorsInner;
     if (row >= 0 && row < table.rows)
       std::memcpy(at, rows + row * table.stride, bytes);

@@ -42,8 +42,8 @@ absl::Status gemm(ElementType type, const GemmArguments &arguments,
     return status;
   const int64_t batch = arguments.batch;
   // Inside a parallel region OpenBLAS runs on the calling thread alone.
-#pragma omp parallel for schedule(static) num_threads(threads)                 \
-    if (threads > 1 && batch >= threads && batch > 1)
+#pragma omp parallel for schedule(static)                                      \
+    num_threads(threads) if (threads > 1 && batch >= threads && batch > 1)
   for (int64_t i = 0; i < batch; ++i)
     oneProduct(arguments, i);
   return absl::OkStatus();

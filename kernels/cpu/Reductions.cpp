@@ -70,9 +70,9 @@ ORRERY_CLONES double countNotFinite(const float *in, int64_t count) {
 } // namespace
 
 absl::Status columnSum(ElementType type, const void *in, int64_t rows,
-                       int64_t columns, int64_t rowStride,
-                       int64_t columnStride, float *out, int64_t outStride,
-                       bool accumulate, int threads) {
+                       int64_t columns, int64_t rowStride, int64_t columnStride,
+                       float *out, int64_t outStride, bool accumulate,
+                       int threads) {
   if (type != ElementType::F32)
     return noSuchForm("column_sum", type, "f32");
   const float *from = static_cast<const float *>(in);

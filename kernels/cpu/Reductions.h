@@ -15,9 +15,9 @@ namespace orrery::kernels {
 /// out is F32, `type` is that of in. Sums of 64 rows are taken in F32, sums of
 /// those in F64.
 absl::Status columnSum(ElementType type, const void *in, int64_t rows,
-                       int64_t columns, int64_t rowStride,
-                       int64_t columnStride, float *out, int64_t outStride,
-                       bool accumulate, int threads);
+                       int64_t columns, int64_t rowStride, int64_t columnStride,
+                       float *out, int64_t outStride, bool accumulate,
+                       int threads);
 
 enum class FlatReduction { SquareSum, CountZeros, CountNotFinite };
 

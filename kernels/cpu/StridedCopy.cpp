@@ -103,8 +103,7 @@ absl::Status planCopy(ElementType type, std::span<const int64_t> shape,
   return absl::OkStatus();
 }
 
-void stridedCopy(const CopyPlan &plan, const void *in, void *out,
-                 int threads) {
+void stridedCopy(const CopyPlan &plan, const void *in, void *out, int threads) {
   if (plan.elementBytes == 2)
     copyRows(plan, static_cast<const uint16_t *>(in),
              static_cast<uint16_t *>(out), threads);

@@ -18,7 +18,7 @@ struct CopyPlan {
   int rank = 0;
   int64_t elementBytes = 0;
   std::array<int64_t, kMaxRank> shape = {};
-  std::array<int64_t, kMaxRank> in = {};  // strides, elements
+  std::array<int64_t, kMaxRank> in = {}; // strides, elements
   std::array<int64_t, kMaxRank> out = {};
 };
 

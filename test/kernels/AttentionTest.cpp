@@ -48,9 +48,17 @@ struct Problem {
     gradQkv.assign(3 * count, NAN);
     for (int part = 0; part < 3; ++part)
       wide[part] = widen(unpack(qkv, part));
-    shape = {c.s,       c.b,           c.n,          c.d,
-             truth.scale, c.causal,    c.dropout,    truth.key,
-             truth.sample, truth.head, truth.totalHeads};
+    shape = {c.s,
+             c.b,
+             c.n,
+             c.d,
+             truth.scale,
+             c.causal,
+             c.dropout,
+             truth.key,
+             truth.sample,
+             truth.head,
+             truth.totalHeads};
     if (c.documents) {
       shape.documentStart = truth.documentStart.data();
       shape.documentStrideS = c.b;
@@ -77,18 +85,23 @@ struct Problem {
     int64_t bytes = attentionScratchBytes(shape, threads);
     std::unique_ptr<void, decltype(&std::free)> scratch(
         std::aligned_alloc(64, (bytes + 63) / 64 * 64), &std::free);
-    AttentionForwardArguments forward = {shape, packed(qkv, 0), packed(qkv, 1),
-                                         packed(qkv, 2), plain(o), lse.data()};
+    AttentionForwardArguments forward = {shape,          packed(qkv, 0),
+                                         packed(qkv, 1), packed(qkv, 2),
+                                         plain(o),       lse.data()};
     ASSERT_TRUE(
         attention(ElementType::F32, forward, scratch.get(), threads).ok());
-    AttentionBackwardArguments backward = {
-        shape,          packed(qkv, 0),     packed(qkv, 1),
-        packed(qkv, 2), plain(o),           lse.data(),
-        plain(gradO),   packed(gradQkv, 0), packed(gradQkv, 1),
-        packed(gradQkv, 2)};
+    AttentionBackwardArguments backward = {shape,
+                                           packed(qkv, 0),
+                                           packed(qkv, 1),
+                                           packed(qkv, 2),
+                                           plain(o),
+                                           lse.data(),
+                                           plain(gradO),
+                                           packed(gradQkv, 0),
+                                           packed(gradQkv, 1),
+                                           packed(gradQkv, 2)};
     ASSERT_TRUE(
-        attentionGrad(ElementType::F32, backward, scratch.get(), threads)
-            .ok());
+        attentionGrad(ElementType::F32, backward, scratch.get(), threads).ok());
   }
 
   Case c;

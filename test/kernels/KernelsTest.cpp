@@ -102,9 +102,9 @@ TEST(FlatReduce, GivesTheSameBitsForAnyThreads) {
     in[count / 2] = 0;
     double one = 0, two = 0, zeros = 0, bad = -1;
     auto run = [&](FlatReduction what, double *out, int threads) {
-      ASSERT_TRUE(flatReduce(what, ElementType::F32, in.data(), count, out,
-                             threads)
-                      .ok());
+      ASSERT_TRUE(
+          flatReduce(what, ElementType::F32, in.data(), count, out, threads)
+              .ok());
     };
     run(FlatReduction::SquareSum, &one, 1);
     run(FlatReduction::SquareSum, &two, 3);
@@ -167,11 +167,23 @@ TEST(Gemm, AgreesWithTheTruth) {
         std::vector<float> c = uniform(batch * truth.strideC, 3);
         std::vector<double> expected = widen(c);
         truth.run(widen(a), widen(b), expected);
-        GemmArguments g = {a.data(),      b.data(),      c.data(),
-                           truth.transposeA, truth.transposeB, m, n, k,
-                           truth.lda,     truth.ldb,     truth.ldc, batch,
-                           truth.strideA, truth.strideB, truth.strideC,
-                           truth.alpha,   truth.beta};
+        GemmArguments g = {a.data(),
+                           b.data(),
+                           c.data(),
+                           truth.transposeA,
+                           truth.transposeB,
+                           m,
+                           n,
+                           k,
+                           truth.lda,
+                           truth.ldb,
+                           truth.ldc,
+                           batch,
+                           truth.strideA,
+                           truth.strideB,
+                           truth.strideC,
+                           truth.alpha,
+                           truth.beta};
         ASSERT_TRUE(gemm(ElementType::F32, g, 2).ok());
         expectClose(c, expected, 1e-5, "c");
       }

@@ -90,9 +90,9 @@ void differentiateTile(float *p, float *gradS, const float *factors, int keys,
       const int at = r * kTile + lane;
       Floats probability = exp2Lanes(load(p + at) * scale2 - lse2);
       if (masked)
-        probability = select(
-            seesKey(seen, lane, static_cast<int32_t>(firstKey + r)),
-            probability, Floats{});
+        probability =
+            select(seesKey(seen, lane, static_cast<int32_t>(firstKey + r)),
+                   probability, Floats{});
       Floats grad = load(gradS + at);
       Floats kept = probability;
       if (factors) {
@@ -203,8 +203,8 @@ void attentionBackward(const AttentionBackwardArguments &a, float *scratch,
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (int64_t task = 0; task < tasks; ++task) {
     const int64_t head = task % heads;
-    Range range = {head / shape.heads, head % shape.heads, 0, s, 0, s, true,
-                   true};
+    Range range = {
+        head / shape.heads, head % shape.heads, 0, s, 0, s, true, true};
     if (!whole) {
       const int64_t part = task / heads;
       const int64_t first = part % tiles * kTile;

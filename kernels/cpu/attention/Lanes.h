@@ -41,9 +41,7 @@ ORRERY_INLINE Floats broadcast(float x) { return Floats{} + x; }
 ORRERY_INLINE Floats select(Ints mask, Floats a, Floats b) {
   return mask ? a : b;
 }
-ORRERY_INLINE Floats maximum(Floats a, Floats b) {
-  return select(a > b, a, b);
-}
+ORRERY_INLINE Floats maximum(Floats a, Floats b) { return select(a > b, a, b); }
 
 /// 2^x for x <= 127, below 2^-126 rounded to it; relative error under 2e-7.
 /// x = n + r with n = round(x): 2^r by its Taylor polynomial of degree 7 on

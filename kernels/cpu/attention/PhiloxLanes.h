@@ -86,8 +86,8 @@ ORRERY_INLINE void dropoutFactors(const DropoutLanes &dropout,
   auto write = [&](int row, const uint32_t *random) {
     Words x;
     __builtin_memcpy(&x, random, sizeof(Words));
-    store(factors + row * ld, select(x >= threshold, broadcast(dropout.scale),
-                                     Floats{}));
+    store(factors + row * ld,
+          select(x >= threshold, broadcast(dropout.scale), Floats{}));
   };
   if (aligned) { // four rows are the four words of one counter
     for (int row = 0; row < rows; row += 4) {

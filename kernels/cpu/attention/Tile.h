@@ -52,15 +52,14 @@ ORRERY_INLINE void transposeRows(const float *rows, int count, int64_t dim,
 struct Visibility {
   int32_t begin[kTile];
   int32_t end[kTile];
-  int32_t firstKey;     // least begin
-  int32_t lastKey;      // greatest end
-  int32_t allFrom;      // greatest begin
-  int32_t allUpTo;      // least end
+  int32_t firstKey; // least begin
+  int32_t lastKey;  // greatest end
+  int32_t allFrom;  // greatest begin
+  int32_t allUpTo;  // least end
 };
 
 static void findVisibility(const AttentionShape &shape, int64_t sample,
-                           int64_t firstQuery, int queries,
-                           Visibility &seen) {
+                           int64_t firstQuery, int queries, Visibility &seen) {
   seen.firstKey = seen.allUpTo = static_cast<int32_t>(shape.sequence);
   seen.lastKey = seen.allFrom = 0;
   for (int q = 0; q < kTile; ++q) {
@@ -82,8 +81,7 @@ static void findVisibility(const AttentionShape &shape, int64_t sample,
 }
 
 /// Whether some query does not see some key of [first, first + count).
-ORRERY_INLINE bool needsMask(const Visibility &seen, int64_t first,
-                             int count) {
+ORRERY_INLINE bool needsMask(const Visibility &seen, int64_t first, int count) {
   return first < seen.allFrom || first + count > seen.allUpTo;
 }
 

@@ -19,8 +19,7 @@ struct LeftOperand {
 
 template <int Rows, int Columns>
 ORRERY_INLINE void blockProduct(LeftOperand a, const float *b, int64_t ldb,
-                                float *c, int64_t ldc, int k,
-                                bool accumulate) {
+                                float *c, int64_t ldc, int k, bool accumulate) {
   Floats sum[Rows][Columns];
   for (int r = 0; r < Rows; ++r)
     for (int v = 0; v < Columns; ++v)

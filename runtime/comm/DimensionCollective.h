@@ -1,0 +1,66 @@
+// Collectives along one dimension of a row-major tensor in host memory: the
+// flat collective, with packing before or unpacking behind it where the
+// dimension is not the outermost.
+//
+// all-gather of [2, 3] along dimension 1 over two members, outer 2:
+//   member 0  a b c   member 1  A B C        flat:     a b c d e f A B C D E F
+//             d e f             D E F        unpacked: a b c A B C / d e f D E
+//             F
+//
+// reduce-scatter packs the other way, all-to-all does both:
+//   all_to_all(x) = concat(all of split(x)).
+#ifndef ORRERY_RUNTIME_COMM_DIMENSIONCOLLECTIVE_H
+#define ORRERY_RUNTIME_COMM_DIMENSIONCOLLECTIVE_H
+
+#include "absl/status/status.h"
+#include "runtime/comm/Communicator.h"
+
+#include <span>
+
+namespace orrery::runtime {
+
+/// Prepared once for an input shape and a number of members; running it
+/// allocates nothing.
+class DimensionCollective {
+public:
+  enum class Kind { AllReduce, AllGather, ReduceScatter, AllToAll };
+
+  DimensionCollective() = default;
+
+  /// `shape` is the input's. `dimension`: gathered, scattered or split;
+  /// `concatDimension`: of AllToAll. InvalidArgument when a dimension does not
+  /// exist or does not divide evenly over the members.
+  static absl::Status create(Kind kind, Reduction reduction,
+                             plan::ElementType type,
+                             std::span<const int64_t> shape, int dimension,
+                             int concatDimension, int members,
+                             DimensionCollective &out);
+
+  int64_t scratchBytes() const { return scratch; }
+
+  /// `in` and `out` are contiguous; they may be the same for AllReduce only.
+  absl::Status run(Communicator &group, const void *in, void *out,
+                   void *scratchMemory) const;
+
+private:
+  // `parts` runs of `run` bytes lie behind each other in each of `outer` rows.
+  struct Interleave {
+    int64_t outer = 1;
+    int64_t run = 0;
+    int64_t parts = 1;
+    // [outer, parts, run] -> [parts, outer, run] and back.
+    void pack(const std::byte *in, std::byte *out) const;
+    void unpack(const std::byte *in, std::byte *out) const;
+  };
+
+  Kind kind = Kind::AllReduce;
+  Reduction reduction = Reduction::Sum;
+  plan::ElementType type = plan::F32;
+  int64_t count = 0; // of the flat collective
+  Interleave before, after;
+  int64_t scratch = 0;
+};
+
+} // namespace orrery::runtime
+
+#endif // ORRERY_RUNTIME_COMM_DIMENSIONCOLLECTIVE_H
