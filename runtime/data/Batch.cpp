@@ -96,7 +96,7 @@ absl::Status BatchSource::openSources(const job::JobSpec &job) {
   if (sources.empty())
     return absl::InvalidArgumentError(
         "the job names no token files; give --data-path");
-  const bool single = sources.size() == 1 && sources[0].weight() == 0;
+  const bool single = sources.size() == 1;
   std::vector<double> weights;
   for (const job::Data::Source &source : sources)
     weights.push_back(single ? 1.0 : source.weight());

@@ -67,10 +67,10 @@ int64_t validationSamplesConsumed(const job::JobSpec &job, int64_t iteration);
 /// does so by itself and comes to the same order.
 class BatchSource {
 public:
-  /// Opens job.data.sources. A single source of weight 0 is read as it is;
-  /// otherwise the sources are blended. A source whose split is empty is left
-  /// out of the blend and its weight shared among the others (the original
-  /// stops there). A split without any document gives a source that is
+  /// Opens job.data.sources. A single source is read as it is, whatever its
+  /// weight (given a weight, the original asks half a percent more of it);
+  /// several are blended. A source whose split is empty is left out of the
+  /// blend and its weight shared among the others (the original stops there). A split without any document gives a source that is
   /// empty() for validation and test, an error for training.
   /// Errors: those of IndexedDataset, GptIndexMaps and Sampler, with the name
   /// of the split; InvalidArgument when an EOD token is needed but unknown.
