@@ -42,6 +42,7 @@ def Dfg_AddOp : Dfg_BinaryOp<"add", [Commutative]> {
 
     Example: `%0 = dfg.add %a, %b : tensor<4x8xf32>`
   }];
+  let hasCanonicalizer = 1;
 }
 def Dfg_SubOp : Dfg_BinaryOp<"sub"> {
   let summary = "Subtracts one tensor from another";
