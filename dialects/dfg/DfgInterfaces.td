@@ -20,7 +20,7 @@ def ShardableOpInterface : OpInterface<"ShardableOpInterface"> {
         its shard adds that position to its index attributes here.
       }], "void", "addShardOffsets",
       (ins "::llvm::ArrayRef<::orrery::dfg::Axes>":$factorAxes,
-           "::orrery::dfg::MeshAttr":$mesh), "", "">,
+           "::orrery::dfg::MeshAttr":$mesh), "", [{ return; }]>,
   ];
 }
 
