@@ -70,8 +70,9 @@ public:
   /// Opens job.data.sources. A single source is read as it is, whatever its
   /// weight (given a weight, the original asks half a percent more of it);
   /// several are blended. A source whose split is empty is left out of the
-  /// blend and its weight shared among the others (the original stops there). A split without any document gives a source that is
-  /// empty() for validation and test, an error for training.
+  /// blend and its weight shared among the others (the original stops there).
+  /// A split without any document gives a source that is empty() for
+  /// validation and test, an error for training.
   /// Errors: those of IndexedDataset, GptIndexMaps and Sampler, with the name
   /// of the split; InvalidArgument when an EOD token is needed but unknown.
   static absl::StatusOr<BatchSource> open(const job::JobSpec &job, Split split,

@@ -17,7 +17,7 @@ namespace orrery::runtime {
 ///  "tokens_per_s":41474.3}
 ///
 /// Losses and norms have 9 significant digits, enough to tell any two float32
-/// apart; `lr`, the rate applied in the step, and the scale have 17: exact. Values
+/// apart; `lr`, the rate applied in the step, and the scale are exact. Values
 /// that are not finite or not known (the grad norm of a skipped step) are null.
 /// `params_norm` and `num_zeros` are there when the job logs them.
 std::string metricsLine(const StepRecord &record);
