@@ -42,24 +42,20 @@ struct LoadResult {
 /// What `--load PATH` means: a file is weights in safetensors; a folder with
 /// `latest` (or step_ folders) is its newest whole checkpoint; a folder with a
 /// manifest is that checkpoint. Fills weights and optimizer state of the rank
-/// in `arena` (arena_bytes bytes), overwriting all of it.
+/// in `arena` (member->arena_bytes() bytes) and zeroes gradients and padding.
 ///
 /// Honours of the job: load_optimizer (false: fresh optimizer state and
 /// counters, as for weights alone, but the step goes on), finetune (weights
 /// only, step 0), override_lr_scheduler and use_checkpoint_lr_scheduler.
 ///
 /// NotFound: no such path. DataLoss: damaged, truncated or missing files; the
-/// message names other checkpoints of the folder to fall back to.
-/// FailedPrecondition: the checkpoint is of another model; lists every
-/// missing, extra and differing tensor or field. `arena` is untouched on error,
-/// except when a damaged entry is found while it is read.
+/// message names other checkpoints of the folder to fall back to. A damaged
+/// entry is seen only by the ranks that need it: agree on the outcome before
+/// training. FailedPrecondition: the checkpoint is of another model; lists
+/// every missing, extra and differing tensor or field. `arena` is untouched on
+/// error.
 absl::StatusOr<LoadResult> load(const RankPlan &rank, const std::string &path,
                                 std::byte *arena);
-
-/// The folder of the checkpoint that `directory` stands for: `directory`
-/// itself if it has a manifest, else the one named by `latest`, else the
-/// newest step_ folder. Used by tools; does not open the checkpoint.
-absl::StatusOr<std::string> resolveCheckpoint(const std::string &directory);
 
 } // namespace orrery::runtime
 

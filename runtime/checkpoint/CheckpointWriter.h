@@ -52,8 +52,7 @@ enum class PublishStep {
 class CheckpointWriter {
 public:
   /// A checkpoint of `step` in `directory`. `plan` must outlive the writer.
-  CheckpointWriter(const plan::Plan &plan, std::string directory,
-                   int64_t step);
+  CheckpointWriter(const plan::Plan &plan, std::string directory, int64_t step);
 
   /// One rank: makes `directory` and an empty temporary folder in it; removes
   /// temporary folders that crashed runs left.

@@ -12,8 +12,6 @@
 #include "runtime/plan/ParameterShard.h"
 #include "runtime/plan/RankPlan.h"
 
-#include "absl/status/status.h"
-
 #include <cstddef>
 #include <cstdint>
 
@@ -23,19 +21,27 @@ namespace orrery::runtime {
 double normalVariate(uint64_t key, uint64_t index);
 
 /// The initial value of the element with global row-major index `index`.
-float initialValue(const plan::Initializer &init, uint64_t key,
-                   uint64_t index);
+float initialValue(const plan::Initializer &init, uint64_t key, uint64_t index);
 
 /// Sets weights, gradients and optimizer state of every bucket of the rank to
 /// their values before the first step: weights as their initializers say,
 /// `master` states equal to the stored weights, everything else and the
-/// padding zero. `arena` has rankClass->arena_bytes bytes.
-/// Requires a plan that passed checkPlan.
-absl::Status initializeWeights(const RankPlan &rank, std::byte *arena);
+/// padding zero. `arena` has member->arena_bytes() bytes.
+/// Requires a plan that passed checkPlan, and so cannot fail.
+void initializeWeights(const RankPlan &rank, std::byte *arena);
 
-/// Sets the `master` states of the rank to the values of the weights, which
-/// were just loaded; other optimizer state to zero.
-absl::Status resetOptimizerState(const RankPlan &rank, std::byte *arena);
+// Its parts, which loading needs one by one.
+
+/// Sets the weights of one shard to their initial values.
+void initializeShard(const RankPlan &rank, const ParameterShard &shard,
+                     std::byte *arena);
+
+/// Sets every weight, gradient and optimizer buffer of the rank to zero.
+void zeroBuckets(const RankPlan &rank, std::byte *arena);
+
+/// Sets the `master` states of the rank to the values of its weights and other
+/// optimizer state to zero.
+void resetOptimizerState(const RankPlan &rank, std::byte *arena);
 
 } // namespace orrery::runtime
 

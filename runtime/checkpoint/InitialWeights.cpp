@@ -1,0 +1,97 @@
+// Draws normal variates shard by shard, in runs of the innermost dimension.
+#include "runtime/checkpoint/InitialWeights.h"
+
+#include "kernels/ref/Philox.h"
+#include "runtime/checkpoint/TensorBox.h"
+#include "runtime/plan/ElementType.h"
+#include "runtime/plan/RandomKey.h"
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+namespace orrery::runtime {
+
+double normalVariate(uint64_t key, uint64_t index) {
+  std::array<uint32_t, 4> words =
+      kernels::Philox4x32::generate(index / 2, 0, key);
+  size_t first = index % 2 ? 2 : 0;
+  auto uniform = [](uint32_t word) { return (word + 0.5) / 4294967296.0; };
+  return std::sqrt(-2 * std::log(uniform(words[first]))) *
+         std::cos(2 * std::numbers::pi * uniform(words[first + 1]));
+}
+
+float initialValue(const plan::Initializer &init, uint64_t key,
+                   uint64_t index) {
+  if (init.kind() == plan::Initializer::CONSTANT)
+    return static_cast<float>(init.value());
+  return static_cast<float>(init.value() * normalVariate(key, index));
+}
+
+void initializeShard(const RankPlan &rank, const ParameterShard &shard,
+                     std::byte *arena) {
+  const plan::Bucket &bucket =
+      rank.rankClass->buckets(static_cast<int>(shard.parameter->bucket()));
+  plan::ElementType type =
+      rank.rankClass->buffers(static_cast<int>(bucket.weight())).type();
+  std::byte *to = shardAddress(rank, shard, bucket.weight(), arena);
+  uint64_t key = randomKey(rank.plan->job().train().seed(), shard.name, 0);
+  const Box &box = shard.box;
+  size_t dims = box.shape.size();
+  int64_t columns = dims ? box.shape[dims - 1] : 1;
+  std::vector<float> row(static_cast<size_t>(columns));
+  std::vector<int64_t> at(dims, 0); // in the shard, the last entry unused
+  for (int64_t done = 0; done < box.elements(); done += columns) {
+    uint64_t index = 0; // of the row's first element in the global tensor
+    for (size_t d = 0; d < dims; ++d)
+      index = index * static_cast<uint64_t>(shard.globalShape[d]) +
+              static_cast<uint64_t>(box.offset[d] + (d + 1 < dims ? at[d] : 0));
+    for (int64_t i = 0; i < columns; ++i)
+      row[i] = initialValue(shard.parameter->init(), key, index + i);
+    convertElements(reinterpret_cast<const std::byte *>(row.data()), plan::F32,
+                    to + done * elementBytes(type), type, columns);
+    for (size_t d = dims > 0 ? dims - 1 : 0;
+         d > 0 && ++at[d - 1] == box.shape[d - 1]; --d)
+      at[d - 1] = 0;
+  }
+}
+
+void zeroBuckets(const RankPlan &rank, std::byte *arena) {
+  auto zero = [&](uint32_t number) {
+    const plan::Buffer &buffer =
+        rank.rankClass->buffers(static_cast<int>(number));
+    std::memset(arena + buffer.offset(), 0, buffer.bytes());
+  };
+  for (const plan::Bucket &bucket : rank.rankClass->buckets()) {
+    zero(bucket.weight());
+    zero(bucket.gradient());
+    for (const plan::Bucket::State &state : bucket.states())
+      zero(state.buffer());
+  }
+}
+
+void resetOptimizerState(const RankPlan &rank, std::byte *arena) {
+  for (const plan::Bucket &bucket : rank.rankClass->buckets()) {
+    const plan::Buffer &weight =
+        rank.rankClass->buffers(static_cast<int>(bucket.weight()));
+    for (const plan::Bucket::State &state : bucket.states()) {
+      const plan::Buffer &buffer =
+          rank.rankClass->buffers(static_cast<int>(state.buffer()));
+      std::memset(arena + buffer.offset(), 0, buffer.bytes());
+      if (state.name() == "master")
+        convertElements(arena + weight.offset(), weight.type(),
+                        arena + buffer.offset(), buffer.type(),
+                        static_cast<int64_t>(bucket.elements()));
+    }
+  }
+}
+
+void initializeWeights(const RankPlan &rank, std::byte *arena) {
+  zeroBuckets(rank, arena);
+  for (const ParameterShard &shard : shardsOf(rank))
+    initializeShard(rank, shard, arena);
+  resetOptimizerState(rank, arena);
+}
+
+} // namespace orrery::runtime
