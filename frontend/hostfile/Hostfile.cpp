@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -146,14 +147,15 @@ Hostfile parseHostfile(std::string_view text) {
 }
 
 Hostfile readHostfile(const std::string &path) {
+  std::error_code ignored;
   std::ifstream stream(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream.is_open() || stream.bad()) {
+  if (!stream || std::filesystem::is_directory(path, ignored)) {
     Hostfile file;
     file.errors.push_back({0, "hostfile", path, "cannot be read", ""});
     return file;
   }
-  Hostfile file = parseHostfile(text);
+  Hostfile file =
+      parseHostfile(std::string(std::istreambuf_iterator<char>(stream), {}));
   for (job::Diagnostic &error : file.errors)
     error.subject = path + ": " + error.subject;
   return file;

@@ -9,6 +9,10 @@
 
 namespace orrery::job {
 
+/// Bound of every extent and batch size, so that products of one with a few
+/// small factors stay far from overflow.
+static constexpr int64_t kLargest = int64_t(1) << 40;
+
 static std::string text(int64_t value) { return std::to_string(value); }
 
 static void fail(Diagnostics &faults, const std::string &field, int64_t value,
@@ -26,10 +30,8 @@ int64_t paddedVocabSize(int64_t vocabSize, int64_t divisor, int64_t tensor) {
   return (vocabSize + unit - 1) / unit * unit;
 }
 
-/// Every extent must lie in [1, 2^40]; true when all do, so that products of
-/// a few of them with small factors stay far from overflow.
+/// Every extent must lie in [1, kLargest]; true when all do.
 static bool checkExtents(const Model &model, Diagnostics &faults) {
-  constexpr int64_t kLargest = int64_t(1) << 40;
   const std::pair<const char *, int64_t> extents[] = {
       {"num_layers", model.num_layers()},
       {"hidden_size", model.hidden_size()},
@@ -165,12 +167,14 @@ void checkParallel(const JobSpec &job, Diagnostics &faults) {
   checkLayers(job, faults);
 }
 
-/// The form of a ramp-up; true when its stages can be walked.
-static bool checkRampUp(const JobSpec &job, Diagnostics &faults) {
+bool checkRampUp(const JobSpec &job, Diagnostics &faults) {
   const BatchRampUp &ramp = job.parallel().ramp_up();
   int64_t global = job.parallel().global_batch_size();
   constexpr int64_t kMostStages = 1000000;
+  constexpr int64_t kMostSamples = int64_t(1) << 60;
   const char *field = "parallel.ramp_up";
+  if (global < 1 || global > kLargest)
+    return false; // reported by checkBatch
   std::string target = "the global batch size " + text(global);
   if (ramp.start() < 1)
     fail(faults, field, ramp.start(), "start must be at least 1", "1");
@@ -191,9 +195,9 @@ static bool checkRampUp(const JobSpec &job, Diagnostics &faults) {
     fail(faults, field, ramp.increment(),
          "increment makes more than " + text(kMostStages) + " stages",
          text((global - ramp.start()) / kMostStages + 1));
-  else if (ramp.samples() < 1)
-    fail(faults, field, ramp.samples(), "samples must be at least 1",
-         text(ramp.start()));
+  else if (ramp.samples() < 1 || ramp.samples() > kMostSamples)
+    fail(faults, field, ramp.samples(), "samples must lie between 1 and 2^60",
+         ramp.samples() < 1 ? "1" : text(kMostSamples));
   else
     return true;
   return false;
@@ -203,7 +207,6 @@ void checkBatch(const JobSpec &job, Diagnostics &faults) {
   const Parallel &parallel = job.parallel();
   int64_t micro = parallel.micro_batch_size();
   int64_t global = parallel.global_batch_size(), unit = 0;
-  constexpr int64_t kLargest = int64_t(1) << 40;
   if (micro < 1 || micro > kLargest)
     return fail(faults, "parallel.micro_batch_size", micro,
                 "must lie between 1 and 2^40", "1");

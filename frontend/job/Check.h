@@ -21,6 +21,9 @@ void checkParallel(const JobSpec &job, Diagnostics &faults);
 /// Batch sizes: every stage of a ramp-up that the run reaches must be a
 /// multiple of micro batch size times replicas, not only the last one.
 void checkBatch(const JobSpec &job, Diagnostics &faults);
+/// The form of a ramp-up alone; true when its stages can be walked
+/// (batchStages, trainIterations).
+bool checkRampUp(const JobSpec &job, Diagnostics &faults);
 void checkTrain(const JobSpec &job, Diagnostics &faults);
 void checkDataAndRuntime(const JobSpec &job, Diagnostics &faults);
 

@@ -2,8 +2,8 @@
 #ifndef ORRERY_FRONTEND_MEGATRON_LM_PROGRAM_H
 #define ORRERY_FRONTEND_MEGATRON_LM_PROGRAM_H
 
-#include "frontend/megatron_lm/options/Options.h"
 #include "frontend/megatron_lm/argparse/Value.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 #include <optional>
 #include <string>

@@ -54,53 +54,57 @@ static void applyTable(CommandLine &line) {
               "uniform");
 }
 
+/// A parallel size that must divide `ranks`, told as `limit`; true when it
+/// does. `wanted` says which other sizes would be legal.
+template <typename Predicate>
+static bool applySize(CommandLine &line, std::string_view dest, int64_t ranks,
+                      const std::string &limit, Predicate wanted) {
+  int64_t size = *line.values.getInt(dest);
+  std::string problem;
+  if (size < 1)
+    problem = "must be at least 1";
+  else if (size > ranks)
+    problem = "is larger than " + limit +
+              "; the original would quietly run with less";
+  else if (ranks % size != 0)
+    problem = "does not divide " + limit;
+  else
+    return true;
+  auto legal = [&](int64_t other) {
+    return ranks % other == 0 && wanted(other);
+  };
+  line.fail(dest, problem, job::nearestLegal(size, 1, ranks, legal));
+  return false;
+}
+
 /// 1 to 5: t and p against the world size; true when d is known.
 static bool applyMesh(CommandLine &line) {
-  int64_t world = line.worldSize;
-  int64_t tensor = *line.values.getInt("tensor_model_parallel_size");
-  int64_t pipeline = *line.values.getInt("pipeline_model_parallel_size");
-  int64_t heads = line.values.getInt("num_attention_heads").value_or(0);
-  int64_t layers = line.values.getInt("num_layers").value_or(0);
   line.values.set("rank", int64_t(0));
-  line.values.set("world_size", world);
-  auto legalTensor = [&](int64_t t) {
-    return world % t == 0 && (heads <= 0 || heads % t == 0);
+  line.values.set("world_size", line.worldSize);
+  if (line.worldSize < 1) {
+    line.errors.push_back(
+        {0, "world size", text(line.worldSize), "must be at least 1", "1"});
+    return false;
+  }
+  auto divides = [&](std::string_view dest, int64_t size) {
+    int64_t whole = line.values.getInt(dest).value_or(0);
+    return whole < 1 || whole % size == 0;
   };
-  std::string nearestTensor = job::nearestLegal(tensor, 1, world, legalTensor);
-  std::string_view dest = "tensor_model_parallel_size";
-  if (tensor < 1)
-    return line.fail(dest, "must be at least 1", nearestTensor), false;
-  if (tensor > world)
-    return line.fail(dest,
-                     "is larger than the world size " + text(world) +
-                         "; the original would quietly run with less",
-                     nearestTensor),
-           false;
-  if (world % tensor != 0)
-    return line.fail(dest, "does not divide the world size " + text(world),
-                     nearestTensor),
-           false;
-  int64_t rest = world / tensor;
-  std::string nearestPipeline =
-      job::nearestLegal(pipeline, 1, rest, [&](int64_t p) {
-        return rest % p == 0 && (layers <= 0 || layers % p == 0);
-      });
-  dest = "pipeline_model_parallel_size";
-  if (pipeline < 1)
-    return line.fail(dest, "must be at least 1", nearestPipeline), false;
-  std::string perTensor = "the " + text(rest) +
-                          " ranks per tensor-parallel rank (world size " +
-                          text(world) + " / " + text(tensor) + ")";
-  if (pipeline > rest)
-    return line.fail(dest,
-                     "is larger than " + perTensor +
-                         "; the original would quietly run with less",
-                     nearestPipeline),
-           false;
-  if (rest % pipeline != 0)
-    return line.fail(dest, "does not divide " + perTensor, nearestPipeline),
-           false;
-  line.values.set("data_parallel_size", rest / pipeline);
+  if (!applySize(line, "tensor_model_parallel_size", line.worldSize,
+                 "the world size " + text(line.worldSize), [&](int64_t size) {
+                   return divides("num_attention_heads", size);
+                 }))
+    return false;
+  int64_t tensor = *line.values.getInt("tensor_model_parallel_size");
+  int64_t rest = line.worldSize / tensor;
+  std::string limit = "the " + text(rest) +
+                      " ranks per tensor-parallel rank (world size " +
+                      text(line.worldSize) + " / " + text(tensor) + ")";
+  if (!applySize(line, "pipeline_model_parallel_size", rest, limit,
+                 [&](int64_t size) { return divides("num_layers", size); }))
+    return false;
+  line.values.set("data_parallel_size",
+                  rest / *line.values.getInt("pipeline_model_parallel_size"));
   return true;
 }
 
@@ -317,10 +321,7 @@ static void applyRemainder(CommandLine &line) {
 
 void applyRules(CommandLine &line) {
   applyTable(line);
-  bool meshKnown = line.worldSize >= 1 && applyMesh(line);
-  if (line.worldSize < 1)
-    line.errors.push_back(
-        {0, "world size", text(line.worldSize), "must be at least 1", "1"});
+  bool meshKnown = applyMesh(line);
   applyDefaults(line);
   applyBatch(line, meshKnown);
   applyInterleaving(line);

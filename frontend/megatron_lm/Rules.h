@@ -3,8 +3,8 @@
 #define ORRERY_FRONTEND_MEGATRON_LM_RULES_H
 
 #include "frontend/job/Diagnostic.h"
-#include "frontend/megatron_lm/argparse/ArgumentParser.h"
 #include "frontend/megatron_lm/Program.h"
+#include "frontend/megatron_lm/argparse/ArgumentParser.h"
 
 #include <map>
 #include <string>

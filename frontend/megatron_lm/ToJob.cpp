@@ -103,8 +103,12 @@ static void fillParallel(CommandLine &line, JobSpec &job) {
   parallel.set_scatter_gather_pipeline(
       line.values.getFlag("scatter_gather_tensors_in_pipeline"));
   if (line.values.getFlag("checkpoint_activations")) {
-    int64_t group = integer(line, "checkpoint_num_layers");
-    parallel.set_recompute_layers(group == 0 ? -1 : group);
+    std::string_view dest = line.isGiven("recompute_num_layers")
+                                ? "recompute_num_layers"
+                                : "checkpoint_num_layers";
+    parallel.set_recompute_layers(integer(line, dest));
+    if (parallel.recompute_layers() < 1)
+      line.fail(dest, "must be at least 1", "1");
   }
   parallel.set_micro_batch_size(integer(line, "micro_batch_size"));
   parallel.set_global_batch_size(integer(line, "global_batch_size"));
@@ -129,14 +133,14 @@ static void fillLength(CommandLine &line, JobSpec &job) {
   } else if (samples != 0) {
     train.set_train_samples(samples);
     const job::Parallel &parallel = job.parallel();
-    job::Diagnostics faults;
-    job::checkBatch(job, faults);
-    if (faults.empty())
-      train.set_train_iters(job::trainIterations(
-          samples, parallel.has_ramp_up() ? &parallel.ramp_up() : nullptr,
-          batch));
+    job::Diagnostics reportedLater;
+    if (!parallel.has_ramp_up())
+      train.set_train_iters(job::trainIterations(samples, nullptr, batch));
+    else if (job::checkRampUp(job, reportedLater))
+      train.set_train_iters(
+          job::trainIterations(samples, &parallel.ramp_up(), batch));
     else
-      train.set_train_iters(1); // checkBatch says why it is unknown
+      train.set_train_iters(1); // unknown, but not the fault
     decay = double(line.values.getInt("lr_decay_samples").value_or(samples));
     warmup = double(integer(line, "lr_warmup_samples"));
     if (parallel.has_ramp_up() && samples < parallel.ramp_up().samples())

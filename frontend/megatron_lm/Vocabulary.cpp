@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <fstream>
 
 namespace orrery::frontend::megatron {
@@ -47,9 +48,10 @@ std::optional<Vocabulary> readVocabulary(CommandLine &line,
   }
   std::string path = line.values.getText("vocab_file");
   std::ifstream file;
-  if (!path.empty())
+  std::error_code ignored;
+  if (!path.empty() && !std::filesystem::is_directory(path, ignored))
     file.open(path);
-  if (!file.is_open() || path.empty()) {
+  if (!file.is_open()) {
     if (stated)
       return Vocabulary{*stated, *stated - 1, true};
     if (path.empty())

@@ -109,7 +109,7 @@ const OptionInfo *Reader::find(std::string_view flag) const {
 }
 
 bool Reader::isOption(std::string_view word) const {
-  if (onlyValues || word.size() < 2 || word[0] != '-')
+  if (onlyValues || word.size() < 2 || word[0] != '-' || word == "--")
     return false;
   if (find(word) || find(word.substr(0, word.find('='))))
     return true;
@@ -168,15 +168,14 @@ void Reader::readOption(const OptionInfo &option, const std::string &flag,
   if (isFlag && attached)
     return fail(place, flag, *attached, "takes no value", flag);
   if (words.empty() && !isFlag && option.kind != Kind::Strings) {
-    bool dashed = position < argv.size() && parseFloat(argv[position]);
-    std::string need = isList ? "at least one value" : "a value";
-    if (dashed)
-      return fail(place, flag, argv[position],
-                  "needs " + need +
-                      "; a negative number with an exponent "
-                      "looks like an option",
-                  flag + "=" + argv[position]);
-    return fail(place, flag, "", "needs " + need);
+    std::string need = isList ? "needs at least one value" : "needs a value";
+    if (position == argv.size() || !parseFloat(argv[position]))
+      return fail(place, flag, "", need);
+    const std::string &number = argv[position++];
+    return fail(place, flag, number,
+                need + "; a negative number with an exponent looks like an "
+                       "option",
+                flag + "=" + number);
   }
   std::optional<Value> value = convert(option, words, flag, place);
   if (!value)

@@ -3,8 +3,8 @@
 #define ORRERY_FRONTEND_MEGATRON_LM_ARGPARSE_ARGUMENTPARSER_H
 
 #include "frontend/job/Diagnostic.h"
-#include "frontend/megatron_lm/options/Options.h"
 #include "frontend/megatron_lm/argparse/Value.h"
+#include "frontend/megatron_lm/options/Options.h"
 
 #include <map>
 #include <string>

@@ -18,6 +18,8 @@ static constexpr OptionInfo kOptions[] = {
      "samples per step; micro-batch-size times the data-parallel size"},
     {"--rampup-batch-size", "rampup_batch_size", Strings, "None", "", Parallel,
      Honoured, "parallel.ramp_up", "start, increment, samples of the ramp-up"},
+    {"--checkpoint-num-layers", "checkpoint_num_layers", Int, "1", "", Parallel,
+     Honoured, "parallel.recompute_layers", "layers per recomputed group"},
     {"--checkpoint-activations", "checkpoint_activations", Flag, "False", "",
      Parallel, Honoured, "parallel.recompute_layers",
      "layers are recomputed in the backward pass"},
@@ -27,8 +29,6 @@ static constexpr OptionInfo kOptions[] = {
      "sharding the kept layer inputs over tensor ranks this way gives wrong "
      "gradients with pipeline stages in the original and is not offered",
      "--sequence-parallel, which shards them"},
-    {"--checkpoint-num-layers", "checkpoint_num_layers", Int, "1", "", Parallel,
-     Honoured, "parallel.recompute_layers", "layers per recomputed group"},
 
     {"--tensor-model-parallel-size", "tensor_model_parallel_size", Int, "1", "",
      Parallel, Honoured, "parallel.tensor", "t, size of mesh axis tp"},
@@ -70,6 +70,9 @@ static constexpr OptionInfo kNewer[] = {
      "residual stream sharded over the tensor ranks"},
     {"--norm-epsilon", "layernorm_epsilon", Float, "1e-5", "", Model, Honoured,
      "model.layernorm_epsilon", "newer name of --layernorm-epsilon"},
+    {"--recompute-num-layers", "recompute_num_layers", Int, "None", "",
+     Parallel, Honoured, "parallel.recompute_layers",
+     "newer name of --checkpoint-num-layers"},
     {"--recompute-granularity", "recompute_granularity", Str, "None",
      "full,selective", Parallel, Honoured, "parallel.recompute_layers",
      "full: as --checkpoint-activations; selective: attention weights are "
@@ -79,9 +82,6 @@ static constexpr OptionInfo kNewer[] = {
     {"--recompute-method", "recompute_method", Str, "None", "uniform,block",
      Parallel, Honoured, "parallel.recompute_layers",
      "uniform: groups of --recompute-num-layers; block is not supported"},
-    {"--recompute-num-layers", "recompute_num_layers", Int, "None", "",
-     Parallel, Honoured, "parallel.recompute_layers",
-     "newer name of --checkpoint-num-layers"},
     {"--use-flash-attn", "use_flash_attn", Flag, "False", "", Ignorable, None,
      "", "attention never builds the s×s matrix"},
     {"--no-gradient-accumulation-fusion", "gradient_accumulation_fusion",
