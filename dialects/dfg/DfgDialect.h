@@ -13,6 +13,11 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace orrery::dfg::detail {
+/// Verifies that the factor rule of a shardable op fits its types.
+llvm::LogicalResult verifyShardable(mlir::Operation *op);
+} // namespace orrery::dfg::detail
+
 #include "dialects/dfg/DfgDialect.h.inc"
 #include "dialects/dfg/DfgEnums.h.inc"
 #define GET_ATTRDEF_CLASSES

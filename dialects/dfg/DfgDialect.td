@@ -26,9 +26,16 @@ def Dfg_Dialect : Dialect {
       rank class: the pipeline stages that run it.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
   let extraClassDeclaration = "void registerAttributes();";
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
+
+/// Every tensor of the dialect has a static shape.
+def Dfg_Float : StaticShapeTensorOf<[F64, F32, F16, BF16]>;
+def Dfg_Ids : StaticShapeTensorOf<[I32]>;
+def Dfg_Tensor : StaticShapeTensorOf<[F64, F32, F16, BF16, I32]>;
 
 class Dfg_Op<string mnemonic, list<Trait> traits = []>
     : Op<Dfg_Dialect, mnemonic, traits>;

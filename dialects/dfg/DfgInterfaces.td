@@ -9,8 +9,11 @@ def ShardableOpInterface : OpInterface<"ShardableOpInterface"> {
   let description = [{
     An op that states once which dimensions of which operand and result are the
     same *factor* (`ShardingRule.h`). Everything that the partitioner does
-    follows from this rule.
+    follows from this rule. The verifier checks it against the shapes.
   }];
+  let verify = "return ::orrery::dfg::detail::verifyShardable($_op);";
+  // Behind the op's own verifier, on which rules rely.
+  let verifyWithRegions = 1;
   let methods = [
     InterfaceMethod<"The op's factor rule, for its current shapes.",
       "::orrery::dfg::ShardingRule", "getShardingRule", (ins)>,

@@ -21,16 +21,16 @@ def Fusable : NativeOpTrait<"Fusable"> {
 class Dfg_BinaryOp<string mnemonic, list<Trait> traits = []>
     : Dfg_Op<mnemonic, [Pure, Fusable, SameOperandsAndResultType, Shardable,
                         Differentiable] # traits> {
-  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_Float:$lhs, Dfg_Float:$rhs);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
 }
 
 class Dfg_UnaryOp<string mnemonic, list<Trait> traits = []>
     : Dfg_Op<mnemonic, [Pure, Fusable, SameOperandsAndResultType, Shardable,
                         Differentiable] # traits> {
-  let arguments = (ins AnyRankedTensor:$operand);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_Float:$operand);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$operand attr-dict `:` type($result)";
 }
 
@@ -114,8 +114,8 @@ def Dfg_GeluOp : Dfg_Op<"gelu", [Pure, Fusable, SameOperandsAndResultType,
 
     Example: `%0 = dfg.gelu tanh %x : tensor<4x8xf32>`
   }];
-  let arguments = (ins Dfg_GeluFormAttr:$form, AnyRankedTensor:$operand);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_GeluFormAttr:$form, Dfg_Float:$operand);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$form $operand attr-dict `:` type($result)";
 }
 def Dfg_GeluGradOp : Dfg_Op<"gelu_grad", [Pure, Fusable,
@@ -129,9 +129,9 @@ def Dfg_GeluGradOp : Dfg_Op<"gelu_grad", [Pure, Fusable,
 
     Example: `%0 = dfg.gelu_grad tanh %dy, %x : tensor<4x8xf32>`
   }];
-  let arguments = (ins Dfg_GeluFormAttr:$form, AnyRankedTensor:$grad,
-                       AnyRankedTensor:$operand);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_GeluFormAttr:$form, Dfg_Float:$grad,
+                       Dfg_Float:$operand);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$form $grad `,` $operand attr-dict `:` type($result)";
 }
 
@@ -143,8 +143,8 @@ def Dfg_CastOp : Dfg_Op<"cast", [Pure, Fusable, Shardable, Differentiable]> {
     Example: `%0 = dfg.cast %a : tensor<4xf32> to tensor<4xbf16>`
     - (C1) the shapes are equal.
   }];
-  let arguments = (ins AnyRankedTensor:$operand);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_Float:$operand);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `to` type($result)";
   let hasVerifier = 1;
@@ -154,7 +154,7 @@ def Dfg_ConstantOp : Dfg_Op<"constant", [Pure, Fusable, Shardable]> {
   let summary = "Makes a tensor with one value everywhere";
   let description = "Example: `%0 = dfg.constant 0.5 : tensor<4x8xf32>`";
   let arguments = (ins F64Attr:$value);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "custom<PlainFloat>($value) attr-dict `:` type($result)";
 }
 
@@ -183,10 +183,10 @@ def Dfg_DropoutOp : Dfg_Op<"dropout", [Pure, Fusable, SameOperandsAndResultType,
     - (C1) the operand has three dimensions; (C2) 0 <= probability < 1;
     - (C3) extent and offset have three entries.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, F64Attr:$probability,
+  let arguments = (ins Dfg_Float:$operand, F64Attr:$probability,
                        StrAttr:$stream, I64Attr:$layer,
                        DenseI64ArrayAttr:$extent, Dfg_IndexArray:$offset);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$operand attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

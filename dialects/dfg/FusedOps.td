@@ -28,9 +28,9 @@ def Dfg_FusedOp : Dfg_Op<"fused", [IsolatedFromAbove, SingleBlock,
     - (C1) every op inside is fusable; (C2) types of arguments and yields agree
       with operands and results; (C3) every value fits the iteration space.
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
+  let arguments = (ins Variadic<Dfg_Tensor>:$inputs,
                        DenseI64ArrayAttr:$shape);
-  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let results = (outs Variadic<Dfg_Tensor>:$outputs);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{`shape` custom<BareShape>($shape)
       (`ins` `(` $inputs^ `:` type($inputs) `)`)? attr-dict-with-keyword $body
@@ -41,7 +41,7 @@ def Dfg_FusedOp : Dfg_Op<"fused", [IsolatedFromAbove, SingleBlock,
 def Dfg_YieldOp : Dfg_Op<"yield", [Pure, Terminator, ParentOneOf<["FusedOp"]>]> {
   let summary = "Ends a fused region with its results";
   let description = "Example: `dfg.yield %0 : tensor<4xf32>`";
-  let arguments = (ins Variadic<AnyRankedTensor>:$values);
+  let arguments = (ins Variadic<Dfg_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
   let builders = [OpBuilder<(ins), "">];
 }

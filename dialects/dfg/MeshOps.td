@@ -17,9 +17,9 @@ def Dfg_ReshardOp : Dfg_Op<"reshard", [Pure, SameOperandsAndResultType]> {
     - (C1) both states fit the rank; (C2) sizes divide evenly; (C3) the target
       is not partial over an axis over which the source is not.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, Dfg_ShardingAttr:$source,
+  let arguments = (ins Dfg_Tensor:$operand, Dfg_ShardingAttr:$source,
                        Dfg_ShardingAttr:$target);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operand `from` $source `to` $target attr-dict `:` type($result)";
   let hasVerifier = 1;
@@ -36,19 +36,19 @@ def Dfg_AllReduceOp : Dfg_Op<"all_reduce", [Pure, SameOperandsAndResultType]> {
     - (C1) axes are distinct axes of the mesh; (C2) `only` needs one axis and
       coordinates inside it.
   }];
-  let arguments = (ins Dfg_ReductionAttr:$kind, AnyRankedTensor:$operand,
+  let arguments = (ins Dfg_ReductionAttr:$kind, Dfg_Tensor:$operand,
                        Dfg_AxisArray:$axes,
                        OptionalAttr<DenseI64ArrayAttr>:$only);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat = "$kind $operand attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
 class Dfg_DimCollective<string mnemonic>
     : Dfg_Op<mnemonic, [Pure]> {
-  let arguments = (ins AnyRankedTensor:$operand, Dfg_AxisArray:$axes,
+  let arguments = (ins Dfg_Tensor:$operand, Dfg_AxisArray:$axes,
                        I64Attr:$dim);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
@@ -96,9 +96,9 @@ def Dfg_AllToAllOp : Dfg_Op<"all_to_all", [Pure]> {
     - (C1) axes are distinct axes of the mesh; (C2) split shrinks and concat
       grows by the number of ranks.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, Dfg_AxisArray:$axes,
+  let arguments = (ins Dfg_Tensor:$operand, Dfg_AxisArray:$axes,
                        I64Attr:$split, I64Attr:$concat);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
@@ -112,7 +112,7 @@ def Dfg_SendOp : Dfg_Op<"send"> {
     Example: `dfg.send %x {delta = 1 : i64} : tensor<64x4x32xf32>`
     - (C1) delta is 1 or -1.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, I64Attr:$delta);
+  let arguments = (ins Dfg_Tensor:$operand, I64Attr:$delta);
   let assemblyFormat = "$operand attr-dict `:` type($operand)";
   let hasVerifier = 1;
 }
@@ -125,7 +125,7 @@ def Dfg_ReceiveOp : Dfg_Op<"receive"> {
     - (C1) delta is 1 or -1.
   }];
   let arguments = (ins I64Attr:$delta);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

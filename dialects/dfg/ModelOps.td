@@ -18,9 +18,9 @@ def Dfg_MatmulOp : Dfg_Op<"matmul", [Pure, Shardable, Differentiable, Costed]> {
     - (C2) a letter has one size; (C3) no letter occurs twice in one tensor;
     - (C4) every letter of the result occurs in an operand.
   }];
-  let arguments = (ins StrAttr:$equation, AnyRankedTensor:$lhs,
-                       AnyRankedTensor:$rhs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins StrAttr:$equation, Dfg_Float:$lhs,
+                       Dfg_Float:$rhs);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = [{$equation $lhs `,` $rhs attr-dict `:` type($lhs) `,`
                          type($rhs) `->` type($result)}];
   let hasVerifier = 1;
@@ -39,9 +39,9 @@ def Dfg_EmbeddingOp : Dfg_Op<"embedding", [Pure, ShardableWithOffsets,
     - (C1) table has two dimensions; (C2) result = shape of ids + row size;
     - (C3) ids are i32.
   }];
-  let arguments = (ins AnyRankedTensor:$table, AnyRankedTensor:$ids,
+  let arguments = (ins Dfg_Float:$table, Dfg_Ids:$ids,
                        Dfg_IndexAttr:$first_row);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = [{$table `,` $ids attr-dict `:` type($table) `,`
                          type($ids) `->` type($result)}];
   let hasVerifier = 1;
@@ -57,9 +57,9 @@ def Dfg_EmbeddingGradOp : Dfg_Op<"embedding_grad", [Pure,
         : tensor<64x4xi32>, tensor<64x4x32xf32> -> tensor<384x32xf32>`
     - (C1) result has two dimensions; (C2) grad = shape of ids + row size.
   }];
-  let arguments = (ins AnyRankedTensor:$ids, AnyRankedTensor:$grad,
+  let arguments = (ins Dfg_Ids:$ids, Dfg_Float:$grad,
                        Dfg_IndexAttr:$first_row);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = [{$ids `,` $grad attr-dict `:` type($ids) `,`
                          type($grad) `->` type($result)}];
   let hasVerifier = 1;
@@ -76,9 +76,9 @@ def Dfg_PickOp : Dfg_Op<"pick", [Pure, Fusable, ShardableWithOffsets,
         : tensor<64x4x384xf32>, tensor<64x4xi32> -> tensor<64x4xf32>`
     - (C1) operand = shape of ids + row size; (C2) result = shape of ids.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, AnyRankedTensor:$ids,
+  let arguments = (ins Dfg_Float:$operand, Dfg_Ids:$ids,
                        Dfg_IndexAttr:$first);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = [{$operand `,` $ids attr-dict `:` type($operand) `,`
                          type($ids) `->` type($result)}];
   let hasVerifier = 1;
@@ -94,9 +94,9 @@ def Dfg_PickGradOp : Dfg_Op<"pick_grad", [Pure, Fusable,
         : tensor<64x4xi32>, tensor<64x4xf32> -> tensor<64x4x384xf32>`
     - (C1) grad = shape of ids; (C2) result = shape of ids + row size.
   }];
-  let arguments = (ins AnyRankedTensor:$ids, AnyRankedTensor:$grad,
+  let arguments = (ins Dfg_Ids:$ids, Dfg_Float:$grad,
                        Dfg_IndexAttr:$first);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = [{$ids `,` $grad attr-dict `:` type($ids) `,`
                          type($grad) `->` type($result)}];
   let hasVerifier = 1;
@@ -114,10 +114,10 @@ def Dfg_LayerNormOp : Dfg_Op<"layer_norm", [Pure, Shardable, Differentiable]> {
     - (C1) gamma and beta are as long as a row; (C2) mean and rstd are f32 of
       the operand's shape without the last dimension.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, AnyRankedTensor:$gamma,
-                       AnyRankedTensor:$beta, F64Attr:$epsilon);
-  let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$mean,
-                      AnyRankedTensor:$rstd);
+  let arguments = (ins Dfg_Float:$operand, Dfg_Float:$gamma,
+                       Dfg_Float:$beta, F64Attr:$epsilon);
+  let results = (outs Dfg_Float:$result, Dfg_Float:$mean,
+                      Dfg_Float:$rstd);
   let assemblyFormat = [{$operand `,` $gamma `,` $beta attr-dict `:`
       type(operands) `->` type(results)}];
   let hasVerifier = 1;
@@ -136,11 +136,11 @@ def Dfg_LayerNormGradOp : Dfg_Op<"layer_norm_grad", [Pure, Shardable]> {
           tensor<64x4xf32>, tensor<32xf32>
         -> tensor<64x4x32xf32>, tensor<32xf32>, tensor<32xf32>`
   }];
-  let arguments = (ins AnyRankedTensor:$grad, AnyRankedTensor:$operand,
-                       AnyRankedTensor:$mean, AnyRankedTensor:$rstd,
-                       AnyRankedTensor:$gamma);
-  let results = (outs AnyRankedTensor:$grad_operand, AnyRankedTensor:$grad_gamma,
-                      AnyRankedTensor:$grad_beta);
+  let arguments = (ins Dfg_Float:$grad, Dfg_Float:$operand,
+                       Dfg_Float:$mean, Dfg_Float:$rstd,
+                       Dfg_Float:$gamma);
+  let results = (outs Dfg_Float:$grad_operand, Dfg_Float:$grad_gamma,
+                      Dfg_Float:$grad_beta);
   let assemblyFormat = [{$grad `,` $operand `,` $mean `,` $rstd `,` $gamma
       attr-dict `:` type(operands) `->` type(results)}];
   let hasVerifier = 1;
@@ -178,10 +178,10 @@ def Dfg_AttentionOp : Dfg_AttentionBase<"attention", [Differentiable]> {
     - (C1) q, k, v, result are 4-d of one type; (C2) lse is [b, n, s] f32;
     - (C3) document_start is [s, b] i32.
   }];
-  let arguments = !con((ins AnyRankedTensor:$q, AnyRankedTensor:$k,
-      AnyRankedTensor:$v, Optional<AnyRankedTensor>:$document_start),
+  let arguments = !con((ins Dfg_Float:$q, Dfg_Float:$k,
+      Dfg_Float:$v, Optional<Dfg_Ids>:$document_start),
       attentionArguments);
-  let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$lse);
+  let results = (outs Dfg_Float:$result, Dfg_Float:$lse);
   let assemblyFormat = [{$q `,` $k `,` $v (`documents` $document_start^)?
       attr-dict `:` functional-type(operands, results)}];
   let hasVerifier = 1;
@@ -198,12 +198,12 @@ def Dfg_AttentionGradOp : Dfg_AttentionBase<"attention_grad", []> {
     - (C1) all of q, k, v, result, grad have one 4-d type; (C2), (C3) as
       `dfg.attention`.
   }];
-  let arguments = !con((ins AnyRankedTensor:$q, AnyRankedTensor:$k,
-      AnyRankedTensor:$v, AnyRankedTensor:$result, AnyRankedTensor:$lse,
-      AnyRankedTensor:$grad, Optional<AnyRankedTensor>:$document_start),
+  let arguments = !con((ins Dfg_Float:$q, Dfg_Float:$k,
+      Dfg_Float:$v, Dfg_Float:$result, Dfg_Float:$lse,
+      Dfg_Float:$grad, Optional<Dfg_Ids>:$document_start),
       attentionArguments);
-  let results = (outs AnyRankedTensor:$grad_q, AnyRankedTensor:$grad_k,
-                      AnyRankedTensor:$grad_v);
+  let results = (outs Dfg_Float:$grad_q, Dfg_Float:$grad_k,
+                      Dfg_Float:$grad_v);
   let assemblyFormat = [{$q `,` $k `,` $v `,` $result `,` $lse `,` $grad
       (`documents` $document_start^)? attr-dict `:`
       functional-type(operands, results)}];

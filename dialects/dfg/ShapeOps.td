@@ -15,8 +15,8 @@ def Dfg_BroadcastOp : Dfg_Op<"broadcast", [Pure, Fusable, Shardable,
     - (C1) dims has one increasing entry per operand dimension;
     - (C2) sizes at dims agree.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, DenseI64ArrayAttr:$dims);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_Tensor:$operand, DenseI64ArrayAttr:$dims);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `to` type($result)";
   let hasVerifier = 1;
@@ -32,9 +32,9 @@ def Dfg_ReduceOp : Dfg_Op<"reduce", [Pure, Fusable, Shardable, Differentiable]> 
         : tensor<4x8xf32> -> tensor<4xf32>`
     - (C1) dims are increasing and in range.
   }];
-  let arguments = (ins Dfg_ReductionAttr:$kind, AnyRankedTensor:$operand,
+  let arguments = (ins Dfg_ReductionAttr:$kind, Dfg_Tensor:$operand,
                        DenseI64ArrayAttr:$dims);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$kind $operand attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
@@ -49,8 +49,8 @@ def Dfg_ReshapeOp : Dfg_Op<"reshape", [Pure, Shardable, Differentiable]> {
     Example: `%0 = dfg.reshape %x : tensor<4x6xf32> to tensor<4x2x3xf32>`
     - (C1) the numbers of elements are equal.
   }];
-  let arguments = (ins AnyRankedTensor:$operand);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_Tensor:$operand);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `to` type($result)";
   let hasVerifier = 1;
@@ -65,8 +65,8 @@ def Dfg_TransposeOp : Dfg_Op<"transpose", [Pure, Shardable, Differentiable]> {
         : tensor<4x6xf32> -> tensor<6x4xf32>`
     - (C1) perm is a permutation.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, DenseI64ArrayAttr:$perm);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_Tensor:$operand, DenseI64ArrayAttr:$perm);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
@@ -81,9 +81,9 @@ def Dfg_SliceOp : Dfg_Op<"slice", [Pure, Shardable, Differentiable]> {
         : tensor<4x6xf32> -> tensor<4x3xf32>`
     - (C1) dim is in range; (C2) the range lies inside the dimension.
   }];
-  let arguments = (ins AnyRankedTensor:$operand, I64Attr:$dim, I64Attr:$start,
+  let arguments = (ins Dfg_Tensor:$operand, I64Attr:$dim, I64Attr:$start,
                        I64Attr:$size);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
@@ -98,8 +98,8 @@ def Dfg_ConcatOp : Dfg_Op<"concat", [Pure, Shardable, Differentiable]> {
         : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<3x3xf32>`
     - (C1) dim is in range; (C2) the other sizes agree; (C3) sizes add up.
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$operands, I64Attr:$dim);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Variadic<Dfg_Tensor>:$operands, I64Attr:$dim);
+  let results = (outs Dfg_Tensor:$result);
   let assemblyFormat =
       "$operands attr-dict `:` type($operands) `->` type($result)";
   let hasVerifier = 1;

@@ -44,7 +44,7 @@ def Dfg_WeightOp : Dfg_Op<"weight", [
     - (C1) the parameter exists and has the result's shape.
   }];
   let arguments = (ins FlatSymbolRefAttr:$parameter);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$parameter attr-dict `:` type($result)";
 }
 
@@ -59,7 +59,7 @@ def Dfg_AccumulateGradOp : Dfg_Op<"accumulate_grad", [
     Example: `dfg.accumulate_grad @w, %g : tensor<96x32xf32>`
     - (C1) the parameter exists and has the operand's shape.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$parameter, AnyRankedTensor:$grad);
+  let arguments = (ins FlatSymbolRefAttr:$parameter, Dfg_Float:$grad);
   let assemblyFormat = "$parameter `,` $grad attr-dict `:` type($grad)";
 }
 
@@ -72,7 +72,7 @@ def Dfg_ScalarOp : Dfg_Op<"scalar", [Pure]> {
     - (C1) the result has no dimensions.
   }];
   let arguments = (ins StrAttr:$name);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
@@ -87,7 +87,7 @@ def Dfg_MetricOp : Dfg_Op<"metric"> {
     Example: `dfg.metric "lm_loss", %loss {objective} : tensor<f32>`
     - (C1) the operand has no dimensions.
   }];
-  let arguments = (ins StrAttr:$name, AnyRankedTensor:$value,
+  let arguments = (ins StrAttr:$name, Dfg_Float:$value,
                        UnitAttr:$objective);
   let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
   let hasVerifier = 1;
@@ -99,16 +99,18 @@ def Dfg_MetricReadOp : Dfg_Op<"metric_read"> {
     Example: `%0 = dfg.metric_read "lm_loss" : tensor<f32>`
   }];
   let arguments = (ins StrAttr:$name);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 def Dfg_MetricWriteOp : Dfg_Op<"metric_write"> {
   let summary = "Sets a metric";
   let description = [{
     Example: `dfg.metric_write "grad_norm", %0 : tensor<f32>`
   }];
-  let arguments = (ins StrAttr:$name, AnyRankedTensor:$value);
+  let arguments = (ins StrAttr:$name, Dfg_Float:$value);
   let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
+  let hasVerifier = 1;
 }
 
 def Dfg_BeginBackwardOp : Dfg_Op<"begin_backward"> {
@@ -123,7 +125,8 @@ def Dfg_BeginBackwardOp : Dfg_Op<"begin_backward"> {
   let assemblyFormat = "attr-dict";
 }
 
-def Dfg_BucketOp : Dfg_Op<"bucket", [Symbol]> {
+def Dfg_BucketOp : Dfg_Op<"bucket", [Symbol,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Declares parameters laid side by side as one flat value";
   let description = [{
     Parameter i occupies elements [offsets[i], offsets[i] + its local size) of
@@ -144,6 +147,7 @@ def Dfg_BucketOp : Dfg_Op<"bucket", [Symbol]> {
       DenseI64ArrayAttr:$offsets, StrArrayAttr:$states,
       BoolAttr:$weight_decay);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
+  let hasVerifier = 1;
 }
 
 def Dfg_BucketReadOp : Dfg_Op<"bucket_read", [
@@ -154,7 +158,7 @@ def Dfg_BucketReadOp : Dfg_Op<"bucket_read", [
     - (C1) the bucket exists, has the field and the result's shape.
   }];
   let arguments = (ins FlatSymbolRefAttr:$bucket, StrAttr:$field);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat = "$bucket $field attr-dict `:` type($result)";
 }
 def Dfg_BucketWriteOp : Dfg_Op<"bucket_write", [
@@ -165,13 +169,13 @@ def Dfg_BucketWriteOp : Dfg_Op<"bucket_write", [
     - (C1) the bucket exists, has the field and the operand's shape.
   }];
   let arguments = (ins FlatSymbolRefAttr:$bucket, StrAttr:$field,
-                       AnyRankedTensor:$value);
+                       Dfg_Float:$value);
   let assemblyFormat = "$bucket $field `,` $value attr-dict `:` type($value)";
 }
 
 class Dfg_FlatReduceOp<string mnemonic> : Dfg_Op<mnemonic, [Pure]> {
-  let arguments = (ins AnyRankedTensor:$operand);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Dfg_Float:$operand);
+  let results = (outs Dfg_Float:$result);
   let assemblyFormat =
       "$operand attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
