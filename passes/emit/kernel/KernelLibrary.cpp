@@ -1,0 +1,1 @@
+#include "passes/emit/kernel/KernelGen.h"

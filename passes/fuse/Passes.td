@@ -1,0 +1,78 @@
+// Passes of the fuse stage: after sharding and update, before scheduling.
+#ifndef ORRERY_PASSES_FUSE_PASSES
+#define ORRERY_PASSES_FUSE_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def DfgDecompose : Pass<"dfg-decompose", "::mlir::ModuleOp"> {
+  let summary = "Writes norms as elementwise ops and row reductions";
+  let description = [{
+    A layer norm is three walks over a row that depend on each other by two
+    numbers only. Written out, it fuses with the residual addition before it
+    and the gradient that follows it like any other elementwise work. All
+    arithmetic is f32; 16-bit operands and results are cast.
+
+    Before: shapes are local. After: no `dfg.layer_norm` and no
+    `dfg.layer_norm_grad`; the gradients of scale and shift are
+    `dfg.reduce sum` over the leading dimensions.
+
+    Example: `%y, %mean, %rstd = dfg.layer_norm %x, %g, %b {epsilon = …}`
+    becomes, with [m] for a broadcast of m,
+    ```
+    mean = reduce_sum(x) / h
+    d    = x - [mean]
+    rstd = rsqrt(reduce_sum(d d) / h + epsilon)
+    y    = d [rstd] [g] + [b]
+    ```
+    and with xhat = (x - [mean]) [rstd], t = dy [g], its gradient becomes
+    ```
+    dx = [rstd] (t - [reduce_sum(t) / h] - xhat [reduce_sum(t xhat) / h])
+    dg = column_sum(dy xhat),  db = column_sum(dy)
+    ```
+  }];
+  let dependentDialects = ["::orrery::dfg::DfgDialect"];
+}
+
+def DfgFuse : Pass<"dfg-fuse", "::mlir::ModuleOp"> {
+  let summary = "Groups fusable ops of one iteration space into kernels";
+  let description = [{
+    Every group is one walk over the rows of its iteration space: operands are
+    read once, only values used outside the group are written.
+
+    1. Constants, broadcasts and widening casts are copied to each user: they
+       cost less than the memory they would fill.
+    2. In program order, each fusable op joins the groups of its producers,
+       then those that read the same rows, when
+       - both work on one iteration space, or one works on the rows of the
+         other (a number per row);
+       - no other op depends on one and feeds the other, the order of messages
+         and of reads and writes of one state counting as dependence;
+       - `dfg.begin_backward` does not lie between.
+    3. Groups become `dfg.fused`; other ops keep their order unless they must
+       wait for a group.
+
+    A reduction is fusable over the last dimension only.
+
+    Before: shapes are local, norms are decomposed. After: fusable ops are
+    inside `dfg.fused`, except reductions over leading dimensions.
+
+    Saves, for a chain of k elementwise ops over n elements, 2 (k - 1) n
+    accesses of memory. Bias, dropout, residual and the next norm (11 ops)
+    read 2 and write 2 tensors instead of reading 20 and writing 11.
+
+    Example: `%1 = dfg.broadcast %b …; %2 = dfg.add %x, %1` becomes
+    ```
+    %2 = dfg.fused shape [64, 4, 32] ins(%x, %b
+        : tensor<64x4x32xf32>, tensor<32xf32>) {
+    ^bb0(%0: tensor<64x4x32xf32>, %1: tensor<32xf32>):
+      %3 = dfg.broadcast %1 {dims = array<i64: 2>}
+          : tensor<32xf32> to tensor<64x4x32xf32>
+      %4 = dfg.add %0, %3 : tensor<64x4x32xf32>
+      dfg.yield %4 : tensor<64x4x32xf32>
+    } : tensor<64x4x32xf32>
+    ```
+  }];
+  let dependentDialects = ["::orrery::dfg::DfgDialect"];
+}
+
+#endif
