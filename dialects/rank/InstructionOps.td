@@ -19,20 +19,25 @@ def Rank_ViewOp : Rank_Op<"view", [Pure, ParentOneOf<["ProgramOp"]>]> {
   let assemblyFormat = "$buffer `at` $offset attr-dict `:` type($result)";
 }
 
-def Rank_LaunchOp : Rank_Instruction<"launch", [AttrSizedOperandSegments]> {
+def Rank_LaunchOp : Rank_Instruction<"launch", [AttrSizedOperandSegments,
+    SingleBlock, NoTerminator]> {
   let summary = "Runs a generated kernel";
   let description = [{
-    `kernel` names a function with one `dfg.fused` op. `rows` is the extent that
-    threads divide; `scalars` fill the kernel's number slots: an index
-    attribute, a dictionary {index, per_microbatch}, or {stream, layer}.
+    The region has one tensor argument per input and holds one `dfg.fused` op
+    of these arguments, whose results go to the outputs. Equal regions become
+    one kernel when the plan is written.
 
-    Example: `rank.launch @k0 (%0, %1) -> (%2) {rows = 256 : i64, scalars = []}
-        : memref<64x4x32xf32>, memref<32xf32>, memref<64x4x32xf32>`
+    Example: see test/dialects/rank/instructions.mlir.
+    - (C1) the region holds one dfg.fused op; (C2) views and tensors agree in
+      shape and element type.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyMemRef>:$inputs,
-      Variadic<AnyMemRef>:$outputs, I64Attr:$rows, ArrayAttr:$scalars);
-  let assemblyFormat = [{$kernel `(` $inputs `)` `->` `(` $outputs `)` attr-dict
-      `:` functional-type($inputs, $outputs)}];
+  let arguments = (ins Variadic<AnyMemRef>:$inputs,
+                       Variadic<AnyMemRef>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{`(` $inputs `)` `->` `(` $outputs `)` attr-dict `:`
+      functional-type($inputs, $outputs) $body}];
+  let extraClassDeclaration = "dfg::FusedOp getFused();";
+  let hasVerifier = 1;
 }
 
 def Rank_GemmOp : Rank_Instruction<"gemm"> {

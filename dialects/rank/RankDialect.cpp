@@ -6,6 +6,7 @@
 
 using namespace mlir;
 using namespace orrery::rank;
+namespace dfg = orrery::dfg;
 
 #include "dialects/rank/RankDialect.cpp.inc"
 #include "dialects/rank/RankEnums.cpp.inc"
@@ -53,4 +54,35 @@ LogicalResult BucketOp::verify() {
 int64_t BufferOp::getByteSize() {
   auto type = cast<MemRefType>(getType());
   return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+dfg::FusedOp LaunchOp::getFused() {
+  return cast<dfg::FusedOp>(getBody().front().front());
+}
+
+LogicalResult LaunchOp::verify() {
+  Block &block = getBody().front();
+  if (block.getOperations().size() != 1 || // C1
+      !isa<dfg::FusedOp>(block.front()))
+    return emitOpError("holds ")
+           << block.getOperations().size()
+           << " ops, expected one 'dfg.fused'";
+  auto agree = [&](StringRef what, TypeRange views,
+                   TypeRange tensors) -> LogicalResult {
+    if (views.size() != tensors.size()) // C2
+      return emitOpError("has ") << views.size() << " " << what
+                                 << "s, its region " << tensors.size();
+    for (auto [index, view, tensor] : llvm::enumerate(views, tensors)) {
+      auto memref = cast<MemRefType>(view);
+      auto type = cast<RankedTensorType>(tensor);
+      if (memref.getShape() != type.getShape() ||
+          memref.getElementType() != type.getElementType()) // C2
+        return emitOpError() << what << " " << index << " is " << view
+                             << ", its region has " << tensor;
+    }
+    return success();
+  };
+  if (failed(agree("input", getInputs().getTypes(), block.getArgumentTypes())))
+    return failure();
+  return agree("output", getOutputs().getTypes(), getFused().getResultTypes());
 }

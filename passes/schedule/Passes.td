@@ -1,0 +1,48 @@
+// Passes of the schedule stage: dataflow becomes programs of rank classes.
+#ifndef ORRERY_PASSES_SCHEDULE_PASSES
+#define ORRERY_PASSES_SCHEDULE_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def RankLower : Pass<"rank-lower", "::mlir::ModuleOp"> {
+  let summary = "Lowers dfg functions to rank programs over buffers";
+  let description = [{
+    Every value gets a place: a view of a buffer. Reshapes, slices and
+    transposes are views; a matmul whose only user accumulates a gradient adds
+    to the gradient's buffer (beta = 1); a result that is only concatenated,
+    sent, or written to a bucket is produced there.
+
+    *Before:* class modules with @train, @evaluate, @update, @evaluate_finish,
+    local shapes, fused regions, buckets.
+    *After:* one `rank.class` per class with buffers (no offsets yet) and the
+    programs forward, backward, evaluate, update, evaluate_finish; the
+    communicators that they use, in the order in which all ranks create them.
+  }];
+  let dependentDialects = ["::orrery::rank::RankDialect"];
+}
+
+def RankSchedule : Pass<"rank-schedule", "::mlir::ModuleOp"> {
+  let summary = "Orders the programs of a step over microbatches (1F1B)";
+  let description = [{
+    Stage r of p runs min(p - r - 1, m) forwards ahead, then alternates one
+    forward with one backward, then drains. p = 3, m = 4:
+
+    ```
+    stage 0  F0 F1 F2       B0 F3 B1    B2    B3
+    stage 1     F0 F1    B0 F2 B1 F3 B2    B3
+    stage 2        F0 B0 F1 B1 F2 B2 F3 B3
+    ```
+
+    At most p - r microbatches are in flight on stage r: the number of slots of
+    its stash buffers. The schedule is a function of m, so that a batch-size
+    ramp-up needs no other plan; `microbatches` is the largest m.
+
+    *Before:* `rank.class` ops with programs. *After:* schedules @train and
+    @evaluate; members' warm-ups and slots.
+  }];
+  let options = [Option<"microbatches", "microbatches", "int64_t", "1",
+                        "Largest number of microbatches of a step">];
+  let dependentDialects = ["::orrery::rank::RankDialect"];
+}
+
+#endif
