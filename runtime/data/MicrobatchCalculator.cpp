@@ -1,6 +1,8 @@
 // Computes batch sizes and microbatch counts.
 #include "runtime/data/MicrobatchCalculator.h"
 
+#include "frontend/job/BatchSchedule.h"
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -35,21 +37,14 @@ MicrobatchCalculator::create(const job::Parallel &parallel) {
         ": start and increment must be at least 1, the samples at least 0, "
         "and the increment must divide ",
         g - ramp.start()));
-  calculator.start = ramp.start();
-  calculator.increment = ramp.increment();
-  calculator.rampSamples = ramp.samples();
-  calculator.steps = (g - ramp.start()) / ramp.increment();
+  // Over no samples, or from G to G: nothing ramps up.
+  if (ramp.samples() > 0 && ramp.start() < g)
+    calculator.rampUp = ramp;
   return calculator;
 }
 
 int64_t MicrobatchCalculator::globalBatchSize(int64_t consumedSamples) const {
-  if (!rampsUp() || consumedSamples > rampSamples)
-    return global;
-  const double perStep =
-      static_cast<double>(rampSamples) / static_cast<double>(steps);
-  return start +
-         increment * static_cast<int64_t>(static_cast<double>(consumedSamples) /
-                                          perStep);
+  return rampUp ? job::batchAt(*rampUp, global, consumedSamples) : global;
 }
 
 absl::StatusOr<int64_t>
@@ -64,17 +59,6 @@ MicrobatchCalculator::microbatches(int64_t consumedSamples) const {
         wide, "; the multiples beside it are ", current / wide * wide, " and ",
         (current / wide + 1) * wide));
   return current / wide;
-}
-
-int64_t MicrobatchCalculator::stepsFor(int64_t samples) const {
-  int64_t count = 0, consumed = 0;
-  while (rampsUp() && consumed <= rampSamples) {
-    consumed += globalBatchSize(consumed);
-    if (consumed > samples)
-      return count;
-    ++count;
-  }
-  return count + (samples - consumed) / global;
 }
 
 } // namespace orrery::runtime

@@ -29,7 +29,7 @@ constexpr uint64_t awkward[] = {0,
                                 0xfffffffffffffff8,
                                 0xffffffffffffffff};
 
-volatile int64_t current = -1; // number of the input being tried
+volatile std::sig_atomic_t current = -1; // number of the input being tried
 
 /// Names the input; printf is not safe here in general, but the process is
 /// about to die and the target prints nothing.
@@ -93,8 +93,9 @@ int main(int argc, char **argv) {
     std::fputs("a seed was refused by the target\n", stderr);
     return 1;
   }
-  for (current = first; current < first + runs; current = current + 1) {
-    std::mt19937_64 random(current);
+  for (int64_t i = first; i < first + runs; ++i) {
+    current = i;
+    std::mt19937_64 random(i);
     std::string bytes = seeds[random() % seeds.size()];
     for (uint64_t changes = 1 + random() % 4; changes > 0; --changes)
       mutate(bytes, random);

@@ -110,44 +110,6 @@ TEST(MicrobatchCalculator, DecidesEveryRecordedRampUp) {
   }
 }
 
-TEST(MicrobatchCalculator, CountsTheRecordedStepsOfARun) {
-  ORRERY_NEEDS_SHARED();
-  const json file =
-      test::readJson(test::sharedFolder() + "/golden/cli/microbatches.json");
-  for (const json &entry : file["train_iters_from_samples"]) {
-    const int64_t samples = entry["train_samples"];
-    job::Parallel parallel =
-        constant(entry["global_batch_size"], entry["micro_batch_size"],
-                 entry["data_parallel_size"]);
-    const json &given = entry["rampup_batch_size"];
-    int64_t rampSamples = 0;
-    if (!given.is_null()) {
-      auto number = [&](int i) {
-        std::string text = given[i];
-        std::erase(text, '_');
-        return std::stoll(text);
-      };
-      rampSamples = number(2);
-      parallel = ramp(number(0), number(1), rampSamples, parallel);
-    }
-    // A run that ends inside its ramp-up is counted through it by the original.
-    if (samples < rampSamples)
-      continue;
-    // 15 samples are less than one batch of 16: no step.
-    auto calculator = MicrobatchCalculator::create(parallel);
-    ASSERT_TRUE(calculator.ok()) << calculator.status();
-    EXPECT_EQ(calculator->stepsFor(samples), entry["train_iters"]) << entry;
-  }
-}
-
-TEST(MicrobatchCalculator, StopsCountingWhereTheSamplesEnd) {
-  auto calculator =
-      MicrobatchCalculator::create(ramp(2, 2, 1000, constant(16, 1, 2)));
-  ASSERT_TRUE(calculator.ok());
-  EXPECT_EQ(calculator->stepsFor(100), 50); // still at 2 samples a step
-  EXPECT_EQ(calculator->stepsFor(1), 0);
-}
-
 TEST(MicrobatchCalculator, NamesTheLegalSizesBesideAnIllegalOne) {
   auto calculator = MicrobatchCalculator::create(constant(10, 2, 2));
   for (const char *part : {"10", "8", "12"})
