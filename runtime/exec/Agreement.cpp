@@ -1,0 +1,40 @@
+// Agreement by a maximum over all ranks.
+#include "runtime/exec/Agreement.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace orrery::runtime {
+
+absl::Status agree(Communicator &world, const absl::Status &mine) {
+  // Falls with the rank, so that the lowest failing rank wins; 0: none.
+  int32_t failed = mine.ok() ? 0 : world.size() - world.rank();
+  if (absl::Status status =
+          world.allReduce(&failed, &failed, 1, plan::I32, Reduction::Max);
+      !status.ok())
+    return status;
+  if (failed == 0)
+    return absl::OkStatus();
+  const int speaker = world.size() - failed;
+  if (speaker == world.rank())
+    return mine;
+  return absl::CancelledError(absl::StrCat("rank ", speaker, " failed"));
+}
+
+absl::Status agreeOnValue(Communicator &world, uint64_t value,
+                          std::string_view what) {
+  std::vector<uint64_t> values(world.size());
+  if (absl::Status status =
+          world.allGather(&value, values.data(), 1, plan::I64);
+      !status.ok())
+    return status;
+  absl::Status mine;
+  for (int rank = 1; rank < world.size() && mine.ok(); ++rank)
+    if (values[rank] != values[0])
+      mine = absl::FailedPreconditionError(
+          absl::StrFormat("rank %d has another %s than rank 0: %016x and %016x",
+                          rank, std::string(what), values[rank], values[0]));
+  return agree(world, mine);
+}
+
+} // namespace orrery::runtime

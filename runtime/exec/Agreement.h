@@ -1,0 +1,26 @@
+// All ranks take the same turn: either every one goes on, or every one stops,
+// and one of them says why.
+#ifndef ORRERY_RUNTIME_EXEC_AGREEMENT_H
+#define ORRERY_RUNTIME_EXEC_AGREEMENT_H
+
+#include "absl/status/status.h"
+#include "runtime/comm/Communicator.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace orrery::runtime {
+
+/// A collective over all ranks. Ok when every rank brings Ok. Else the failing
+/// rank with the lowest number gets its own status back, to be shown, and every
+/// other rank Cancelled, to be kept quiet.
+absl::Status agree(Communicator &world, const absl::Status &mine);
+
+/// Ok when every rank brings the same value; FailedPrecondition names the first
+/// two ranks that differ and `what`.
+absl::Status agreeOnValue(Communicator &world, uint64_t value,
+                          std::string_view what);
+
+} // namespace orrery::runtime
+
+#endif // ORRERY_RUNTIME_EXEC_AGREEMENT_H

@@ -1,0 +1,104 @@
+// Chrome's trace event format.
+#include "runtime/exec/Trace.h"
+
+#include "absl/strings/str_cat.h"
+#include "runtime/plan/AtomicFile.h"
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace orrery::runtime {
+namespace {
+
+// By the order of PreparedInstruction::kind.
+constexpr const char *kKinds[] = {"launch",         "gemm",       "attention",
+                                  "attention_grad", "embedding",  "column_sum",
+                                  "flat_reduce",    "collective", "copy",
+                                  "fill",           "transfer"};
+static_assert(std::size(kKinds) ==
+              std::variant_size_v<decltype(PreparedInstruction::kind)>);
+
+} // namespace
+
+void Trace::start() {
+  events.reserve(kCapacity);
+  origin = std::chrono::steady_clock::now();
+}
+
+double Trace::now() const {
+  return std::chrono::duration<double, std::micro>(
+             std::chrono::steady_clock::now() - origin)
+      .count();
+}
+
+void Trace::add(const PreparedProgram &program,
+                const PreparedInstruction &instruction, int64_t step,
+                int64_t microbatch, double begin, double end) {
+  if (events.size() == kCapacity)
+    ++dropped;
+  else
+    events.push_back({&program, &instruction, step, microbatch, begin, end});
+}
+
+// The events separated by commas, without brackets around them.
+std::string Trace::toJson(int rank) const {
+  std::string text =
+      nlohmann::json{{"name", "process_name"},
+                     {"ph", "M"},
+                     {"pid", rank},
+                     {"args", {{"name", absl::StrCat("rank ", rank)}}}}
+          .dump();
+  for (const Event &event : events) {
+    nlohmann::json json = {{"name", event.instruction->label},
+                           {"cat", kKinds[event.instruction->kind.index()]},
+                           {"ph", "X"},
+                           {"pid", rank},
+                           {"tid", 0},
+                           {"ts", event.begin},
+                           {"dur", event.end - event.begin},
+                           {"args",
+                            {{"program", event.program->name},
+                             {"step", event.step},
+                             {"microbatch", event.microbatch},
+                             {"flops", event.instruction->flops}}}};
+    absl::StrAppend(&text, ",\n", json.dump());
+  }
+  if (dropped)
+    absl::StrAppend(
+        &text, ",\n",
+        nlohmann::json{{"name", absl::StrCat(dropped, " events dropped")},
+                       {"ph", "i"},
+                       {"pid", rank},
+                       {"tid", 0},
+                       {"ts", events.back().end}}
+            .dump());
+  return text;
+}
+
+absl::Status Trace::write(const std::string &path, Communicator &world) const {
+  std::string mine = toJson(world.rank());
+  int64_t size = static_cast<int64_t>(mine.size());
+  std::vector<int64_t> sizes(world.size());
+  absl::Status status = world.allGather(&size, sizes.data(), 1, plan::I64);
+  if (!status.ok())
+    return status;
+  Communicator::Request request;
+  if (world.rank() != 0) {
+    status = world.isend(mine.data(), size, 0, 0, request);
+    return status.ok() ? world.wait(request) : status;
+  }
+  std::string text = absl::StrCat("{\"traceEvents\":[\n", mine);
+  for (int rank = 1; rank < world.size(); ++rank) {
+    std::string theirs(static_cast<size_t>(sizes[rank]), '\0');
+    status = world.irecv(theirs.data(), sizes[rank], rank, 0, request);
+    if (status.ok())
+      status = world.wait(request);
+    if (!status.ok())
+      return status;
+    absl::StrAppend(&text, ",\n", theirs);
+  }
+  absl::StrAppend(&text, "\n]}\n");
+  return writeFileAtomically(path, {text});
+}
+
+} // namespace orrery::runtime
