@@ -60,7 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 std::vector<std::string> orrery::test::fuzzSeeds() {
   return {
       seed("--train-iters 100"),
-      seed("--train-samples 1600 --rampup-batch-size 8 8 160"),
+      seed("--train-samples 1600 --rampup-batch-size 16 16 160 "
+           "--global-batch-size 64"),
       seed("--train-iters 100 --fp16 --loss-scale 8 --split 9,1 --min-lr=1e-5"),
       seed("--train-iters 9 --tensor-model-parallel-size 2 --sequence-parallel "
            "--pipeline-model-parallel-size 2 --checkpoint-activations"),
