@@ -170,9 +170,6 @@ LogicalResult Localizer::localize(Operation *op) {
   op->removeAttr(kFactorsAttr);
   if (auto reshard = dyn_cast<ReshardOp>(op))
     return lower(reshard);
-  if (auto shardable = dyn_cast<ShardableOpInterface>(op))
-    if (failed(addOffsets(shardable)))
-      return failure();
   for (OpResult result : op->getResults())
     if (failed(setLocalType(result)))
       return failure();
@@ -180,12 +177,17 @@ LogicalResult Localizer::localize(Operation *op) {
 }
 
 LogicalResult Localizer::run() {
-  for (BlockArgument argument : function.getArguments())
-    if (failed(setLocalType(argument)))
-      return failure();
   SmallVector<Operation *> order;
   for (Operation &op : function.getBody().front())
     order.push_back(&op);
+  // Factor rules speak of global shapes: ask for all before any type changes.
+  for (Operation *op : order)
+    if (auto shardable = dyn_cast<ShardableOpInterface>(op))
+      if (failed(addOffsets(shardable)))
+        return failure();
+  for (BlockArgument argument : function.getArguments())
+    if (failed(setLocalType(argument)))
+      return failure();
   for (Operation *op : order)
     if (failed(localize(op)))
       return failure();
