@@ -37,6 +37,9 @@ closestSpelling(std::string_view word,
     return best;
   size_t bestDistance = word.size();
   for (std::string_view candidate : candidates) {
+    size_t longer = std::max(word.size(), candidate.size());
+    if (longer - std::min(word.size(), candidate.size()) >= bestDistance)
+      continue; // the distance is at least the difference in length
     size_t distance = editDistance(word, candidate);
     if (distance < bestDistance && distance <= candidate.size() / 2) {
       best = candidate;
