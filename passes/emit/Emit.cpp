@@ -1,0 +1,84 @@
+// The plan around the rank classes: mesh, communicators, kernels.
+#include "passes/emit/Emit.h"
+
+#include "passes/emit/ClassEmitter.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+using namespace orrery;
+using namespace orrery::passes;
+
+/// What a CPU must offer to run code for `cpu` (the psABI's levels).
+static SmallVector<StringRef> requiredFeatures(StringRef cpu) {
+  if (cpu == "x86-64-v3")
+    return {"avx2", "fma", "bmi2", "f16c"};
+  if (cpu == "x86-64-v4")
+    return {"avx2", "fma", "bmi2", "f16c", "avx512f", "avx512bw", "avx512dq",
+            "avx512vl", "avx512cd"};
+  return {};
+}
+
+static void emitMesh(dfg::MeshAttr mesh, plan::Plan &plan) {
+  for (auto [name, size] : llvm::zip(mesh.getNames(), mesh.getSizes())) {
+    plan::Mesh::Axis &axis = *plan.mutable_mesh()->add_axes();
+    axis.set_name(name.getValue().str());
+    axis.set_size(size);
+  }
+}
+
+static llvm::StringMap<unsigned> emitCommunicators(ModuleOp module,
+                                                   plan::Plan &plan) {
+  llvm::StringMap<unsigned> indices;
+  for (auto op : module.getOps<rank::CommunicatorOp>()) {
+    indices[op.getSymName()] = plan.communicators_size();
+    plan::Communicator &communicator = *plan.add_communicators();
+    communicator.set_name(op.getSymName().str());
+    for (Attribute axis : op.getAxes())
+      communicator.add_axes(cast<StringAttr>(axis).getValue().str());
+    if (auto only = op.getOnly())
+      for (int64_t coordinate : *only)
+        communicator.add_only(coordinate);
+  }
+  return indices;
+}
+
+FailureOr<plan::Plan> orrery::passes::emitPlan(ModuleOp module,
+                                               const job::JobSpec &job,
+                                               StringRef targetName,
+                                               const KernelTarget &target) {
+  auto mesh = module->getAttrOfType<dfg::MeshAttr>(dfg::kMeshAttr);
+  if (!mesh)
+    return module.emitOpError("has no attribute ") << dfg::kMeshAttr;
+  plan::Plan plan;
+  *plan.mutable_job() = job;
+  emitMesh(mesh, plan);
+  llvm::StringMap<unsigned> communicators = emitCommunicators(module, plan);
+  KernelLibrary kernels(module.getContext());
+  for (auto rankClass : module.getOps<rank::ClassOp>()) {
+    ClassEmitter emitter(rankClass, kernels, communicators,
+                         *plan.add_classes());
+    if (failed(emitter.run()))
+      return failure();
+  }
+  for (const KernelInfo &info : kernels.getKernels()) {
+    plan::Kernel &kernel = *plan.add_kernels();
+    kernel.set_symbol(info.symbol);
+    kernel.set_buffers(info.buffers);
+    kernel.set_scalars(info.scalars);
+    kernel.set_description(info.description);
+  }
+  plan.mutable_target()->set_name(targetName.str());
+  if (targetName != "cpu")
+    return plan;
+  FailureOr<std::string> object = kernels.compile(target);
+  if (failed(object))
+    return failure();
+  plan.set_kernel_object(*object);
+  plan.mutable_target()->set_triple(
+      target.triple.empty() ? llvm::sys::getDefaultTargetTriple()
+                            : target.triple);
+  plan.mutable_target()->set_cpu(target.cpu);
+  for (StringRef feature : requiredFeatures(target.cpu))
+    plan.mutable_target()->add_features(feature.str());
+  return plan;
+}

@@ -1,0 +1,141 @@
+// rank-memory: offsets of all buffers of a rank class, and the peak.
+#include "passes/memory/ArenaLayout.h"
+#include "passes/memory/Passes.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace orrery::passes {
+#define GEN_PASS_DEF_RANKMEMORY
+#include "passes/memory/Passes.h.inc"
+} // namespace orrery::passes
+
+using namespace mlir;
+using namespace orrery;
+using orrery::passes::alignBuffer;
+
+namespace {
+
+std::string gib(int64_t bytes) {
+  return llvm::formatv("{0:f2} GiB", bytes / double(1 << 30)).str();
+}
+
+struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
+  using RankMemoryBase::RankMemoryBase;
+
+  void runOnOperation() override {
+    for (auto rankClass : getOperation().getOps<rank::ClassOp>()) {
+      layOut(rankClass);
+      if (failed(checkLimit(rankClass)))
+        signalPassFailure();
+    }
+  }
+
+  void layOut(rank::ClassOp rankClass) {
+    int64_t fixed = placeFixed(rankClass);
+    int64_t work = 0;
+    for (auto program : rankClass.getOps<rank::ProgramOp>())
+      work = std::max(work, placeWork(rankClass, program, fixed));
+    fixed += work;
+    int64_t slot = placeSlots(rankClass, fixed);
+    Builder builder(&getContext());
+    rankClass.setFixedBytesAttr(builder.getI64IntegerAttr(fixed));
+    rankClass.setSlotBytesAttr(builder.getI64IntegerAttr(slot));
+  }
+
+  /// Buffers that outlive a program and exist a fixed number of times.
+  int64_t placeFixed(rank::ClassOp rankClass) {
+    int64_t end = 0;
+    for (auto buffer : rankClass.getOps<rank::BufferOp>()) {
+      if (buffer.getKind() == rank::BufferKind::Work || buffer.getSlots() == 0)
+        continue;
+      int64_t stride = alignBuffer(buffer.getByteSize());
+      place(buffer, end, stride);
+      end += stride * buffer.getSlots();
+    }
+    return end;
+  }
+
+  /// Work buffers of one program, packed by lifetime from `base` on.
+  int64_t placeWork(rank::ClassOp rankClass, rank::ProgramOp program,
+                    int64_t base) {
+    llvm::MapVector<Operation *, passes::LifeInterval> lives;
+    SymbolTable symbols(rankClass);
+    int64_t position = 0;
+    for (Operation &op : program.getBody().front()) {
+      ++position;
+      for (Value operand : op.getOperands()) {
+        auto view = operand.getDefiningOp<rank::ViewOp>();
+        auto buffer =
+            symbols.lookup<rank::BufferOp>(view.getBufferAttr().getAttr());
+        if (buffer.getKind() != rank::BufferKind::Work)
+          continue;
+        auto [life, isNew] = lives.insert({buffer, {}});
+        if (isNew)
+          life->second = {buffer.getByteSize(), position, position};
+        life->second.last = position;
+      }
+    }
+    SmallVector<passes::LifeInterval> intervals;
+    for (auto &life : lives)
+      intervals.push_back(life.second);
+    int64_t peak = passes::packIntervals(intervals);
+    for (auto [life, interval] : llvm::zip_equal(lives, intervals))
+      place(cast<rank::BufferOp>(life.first), base + interval.offset, 0);
+    return peak;
+  }
+
+  /// Buffers that exist once per microbatch in flight.
+  int64_t placeSlots(rank::ClassOp rankClass, int64_t base) {
+    int64_t end = 0;
+    SmallVector<rank::BufferOp> slotted;
+    for (auto buffer : rankClass.getOps<rank::BufferOp>()) {
+      if (buffer.getSlots() != 0)
+        continue;
+      place(buffer, base + end, 0);
+      end += alignBuffer(buffer.getByteSize());
+      slotted.push_back(buffer);
+    }
+    for (rank::BufferOp buffer : slotted)
+      place(buffer, *buffer.getOffset(), end);
+    return end;
+  }
+
+  void place(rank::BufferOp buffer, int64_t offset, int64_t stride) {
+    Builder builder(&getContext());
+    buffer.setOffsetAttr(builder.getI64IntegerAttr(offset));
+    buffer.setSlotStrideAttr(builder.getI64IntegerAttr(stride));
+  }
+
+  LogicalResult checkLimit(rank::ClassOp rankClass) {
+    int64_t slots = *llvm::max_element(rankClass.getSlots());
+    int64_t peak =
+        *rankClass.getFixedBytes() + slots * *rankClass.getSlotBytes();
+    if (limit == 0 || peak <= limit)
+      return success();
+    InFlightDiagnostic error =
+        rankClass.emitOpError("needs ")
+        << gib(peak) << " per rank, the device has " << gib(limit);
+    SmallVector<rank::BufferOp> buffers(rankClass.getOps<rank::BufferOp>());
+    auto total = [&](rank::BufferOp buffer) {
+      return buffer.getByteSize() *
+             int64_t(buffer.getSlots() ? buffer.getSlots() : slots);
+    };
+    std::map<StringRef, int64_t> kinds;
+    for (rank::BufferOp buffer : buffers)
+      if (buffer.getKind() != rank::BufferKind::Work)
+        kinds[stringifyBufferKind(buffer.getKind())] += total(buffer);
+    for (auto &[kind, bytes] : kinds)
+      error.attachNote() << kind << ": " << gib(bytes);
+    llvm::stable_sort(buffers, [&](rank::BufferOp a, rank::BufferOp b) {
+      return total(a) > total(b);
+    });
+    for (rank::BufferOp buffer : ArrayRef(buffers).take_front(5))
+      error.attachNote(buffer.getLoc())
+          << "largest: " << stringifyBufferKind(buffer.getKind()) << " "
+          << buffer.getLabel().value_or(buffer.getSymName()) << " "
+          << buffer.getType() << ", " << gib(total(buffer));
+    return error;
+  }
+};
+} // namespace

@@ -1,0 +1,36 @@
+// The options of orrery-compile.
+#ifndef ORRERY_TOOLS_ORRERY_COMPILE_COMMANDLINE_H
+#define ORRERY_TOOLS_ORRERY_COMPILE_COMMANDLINE_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace orrery {
+
+struct CommandLine {
+  std::string from;
+  int64_t worldSize = 0;
+  std::string target;
+  std::string cpu;
+  std::string out;
+  std::string dumpFolder;
+  std::string stopAfter;
+  bool explain = false;
+  int64_t deviceMemory = 0; // bytes, 0: no limit
+  std::optional<int64_t> vocabSize;
+  std::string program;
+  std::vector<std::string> arguments;
+};
+
+/// Reads argv; prints what is wrong and returns none on an error. A hostfile
+/// is read here, so that `worldSize` is known.
+std::optional<CommandLine> readCommandLine(int argc, char **argv);
+
+/// "80GiB", "512MiB", "1000000" → bytes; none when it is not a size.
+std::optional<int64_t> parseBytes(const std::string &text);
+
+} // namespace orrery
+
+#endif // ORRERY_TOOLS_ORRERY_COMPILE_COMMANDLINE_H

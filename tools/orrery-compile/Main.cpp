@@ -1,0 +1,103 @@
+// orrery-compile: a training command line becomes a plan.
+#include "frontend/megatron_lm/MegatronLm.h"
+#include "frontend/model/Gpt.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/emit/Emit.h"
+#include "runtime/plan/PlanCheck.h"
+#include "runtime/plan/PlanFile.h"
+#include "tools/orrery-compile/CommandLine.h"
+#include "tools/orrery-compile/Stages.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace orrery;
+
+static int fail(const Twine &message) {
+  llvm::errs() << "orrery-compile: error: " << message << "\n";
+  return 1;
+}
+
+/// What the target cannot run, told before anything is compiled.
+static std::string checkTarget(const job::JobSpec &job, StringRef target) {
+  if (target == "cpu" && job.model().dtype() != job::FLOAT32)
+    return "--fp16 and --bf16 need a GPU target; with --target=cpu drop them, "
+           "or compile with --target=sm_90";
+  return "";
+}
+
+static bool isStage(const std::vector<Stage> &stages, StringRef name) {
+  return name.empty() || name == "model" ||
+         llvm::any_of(stages, [&](const Stage &stage) {
+           return stage.name == name;
+         });
+}
+
+static void printSummary(const plan::Plan &plan, StringRef path,
+                         size_t planBytes) {
+  uint64_t peak = 0;
+  for (const plan::RankClass &rankClass : plan.classes())
+    for (const plan::Member &member : rankClass.members())
+      peak = std::max<uint64_t>(peak, member.arena_bytes());
+  llvm::outs() << llvm::formatv(
+      "wrote {0}: {1} ranks, {2} rank classes, {3} kernels, {4:f2} GiB per "
+      "rank at most, {5:f2} MiB\n",
+      path, plan.job().parallel().world_size(), plan.classes_size(),
+      plan.kernels_size(), peak / double(1 << 30), planBytes / double(1 << 20));
+}
+
+static int compile(const CommandLine &line, const job::JobSpec &job) {
+  std::vector<Stage> stages = getStages(job, line.deviceMemory);
+  if (!isStage(stages, line.stopAfter)) {
+    std::string names = "model";
+    for (const Stage &stage : stages)
+      names += ", " + stage.name;
+    return fail("--stop-after=" + line.stopAfter + " is no stage; stages: " +
+                names);
+  }
+  MLIRContext context;
+  context.loadDialect<dfg::DfgDialect, rank::RankDialect, func::FuncDialect>();
+  FailureOr<OwningOpRef<ModuleOp>> module =
+      frontend::buildModel(context, job);
+  if (failed(module) || failed(runStages(**module, stages, line.dumpFolder,
+                                         line.stopAfter)))
+    return 1;
+  if (!line.stopAfter.empty() || line.out.empty())
+    return 0;
+  passes::KernelTarget target;
+  target.cpu = line.cpu;
+  FailureOr<plan::Plan> plan =
+      passes::emitPlan(**module, job, line.target, target);
+  if (failed(plan))
+    return 1;
+  if (absl::Status status = runtime::checkPlan(*plan); !status.ok())
+    return fail("the plan does not pass its own check: " +
+                status.ToString());
+  if (absl::Status status = runtime::writePlan(*plan, line.out); !status.ok())
+    return fail(status.ToString());
+  printSummary(*plan, line.out, plan->ByteSizeLong());
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  std::optional<CommandLine> line = readCommandLine(argc, argv);
+  if (!line)
+    return 1;
+  frontend::megatron::ParseRequest request{line->program, line->arguments,
+                                           line->worldSize, line->vocabSize};
+  frontend::megatron::ParseResult result = frontend::megatron::parse(request);
+  if (line->explain)
+    llvm::outs() << frontend::megatron::formatExplain(result.explain);
+  if (!result.ok()) {
+    llvm::errs() << "orrery-compile: error: the command line of "
+                 << line->program << " is not legal:\n"
+                 << job::format(result.errors) << "\n";
+    return 1;
+  }
+  if (line->out.empty() && line->dumpFolder.empty() && line->stopAfter.empty())
+    return 0; // --explain alone
+  std::string problem = checkTarget(result.job, line->target);
+  if (!problem.empty())
+    return fail(problem);
+  return compile(*line, result.job);
+}

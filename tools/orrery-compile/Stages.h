@@ -1,0 +1,35 @@
+// The compiler's stages in order, as one list.
+#ifndef ORRERY_TOOLS_ORRERY_COMPILE_STAGES_H
+#define ORRERY_TOOLS_ORRERY_COMPILE_STAGES_H
+
+#include "frontend/job/Job.pb.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace orrery {
+
+/// A stage between two states of the IR that `--dump-ir` shows.
+struct Stage {
+  std::string name;
+  std::function<void(mlir::OpPassManager &)> addPasses;
+};
+
+/// Stages from the model's dataflow to rank programs, for one job:
+/// differentiate, stage, shard, update, fuse, schedule, memory.
+/// `deviceMemory` is the limit of one rank in bytes, 0 for none.
+std::vector<Stage> getStages(const job::JobSpec &job, int64_t deviceMemory);
+
+/// Runs the stages on `module`. After each, its IR goes to
+/// `dumpFolder`/<number>-<name>.mlir when that is not empty. Stops behind
+/// `stopAfter` when that names a stage. The model itself is number 01.
+mlir::LogicalResult runStages(mlir::ModuleOp module,
+                              const std::vector<Stage> &stages,
+                              const std::string &dumpFolder,
+                              const std::string &stopAfter);
+
+} // namespace orrery
+
+#endif // ORRERY_TOOLS_ORRERY_COMPILE_STAGES_H
