@@ -85,9 +85,9 @@ public:
   int64_t elements() const { return sequence * micro; }
 
   /// Writes microbatch `microbatch` of the step that begins when
-  /// `consumedSamples` (over all replicas) have been consumed. Allocates
-  /// nothing once `batch` has its size. Errors: those of Sampler::indices and
-  /// GptDataset::sample; FailedPrecondition when the source is empty.
+  /// `consumedSamples` (over all replicas) have been consumed. Errors: those of
+  /// Sampler::indices and GptDataset::sample; FailedPrecondition when the
+  /// source is empty.
   absl::Status fill(int64_t consumedSamples, int64_t microbatch, Batch &batch);
   absl::Status fill(int64_t consumedSamples, int64_t microbatch,
                     BatchView batch);

@@ -26,6 +26,8 @@
 
 namespace orrery::runtime {
 
+class NumpyRandom;
+
 /// A token: position in doc_idx and offset in the document found there.
 struct SamplePosition {
   int64_t place = 0;
@@ -76,9 +78,9 @@ private:
   /// Where the sample after the one at `from` begins.
   SamplePosition advance(SamplePosition from) const;
   absl::Status countEpochs(const Request &request);
-  void orderDocuments(const Request &request, class NumpyRandom &random);
+  void orderDocuments(const Request &request, NumpyRandom &random);
   void markSamples(int64_t samples);
-  void orderSamples(int64_t samples, class NumpyRandom &random);
+  void orderSamples(int64_t samples, NumpyRandom &random);
 
   DocumentSize documentSize;
   int64_t sequenceLength = 0;

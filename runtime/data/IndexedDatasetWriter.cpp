@@ -97,21 +97,34 @@ IndexedDatasetWriter::~IndexedDatasetWriter() {
   std::remove((temporary + ".idx").c_str());
 }
 
-absl::Status IndexedDatasetWriter::addItem(std::span<const int64_t> item) {
-  if (item.size() > std::numeric_limits<int32_t>::max())
-    return absl::InvalidArgumentError(
-        absl::StrCat(prefix, ": item ", numItems(), " has ", item.size(),
-                     " tokens, at most 2147483647 fit; split the document"));
-  if (int64_t at = encode(type, item, buffer); at >= 0)
-    return absl::InvalidArgumentError(
-        absl::StrCat(prefix, ": token ", at, " of item ", numItems(), " is ",
-                     item[at], ", which does not fit ", tokenTypeName(type)));
+absl::Status IndexedDatasetWriter::append(std::span<const int64_t> piece) {
+  const int64_t count = static_cast<int64_t>(piece.size());
+  if (count > std::numeric_limits<int32_t>::max() - openTokens)
+    return absl::InvalidArgumentError(absl::StrCat(
+        prefix, ": item ", numItems(), " has at least ", openTokens + count,
+        " tokens, at most 2147483647 fit; split the document"));
+  if (int64_t at = encode(type, piece, buffer); at >= 0)
+    return absl::InvalidArgumentError(absl::StrCat(
+        prefix, ": token ", openTokens + at, " of item ", numItems(), " is ",
+        piece[at], ", which does not fit ", tokenTypeName(type)));
   if (absl::Status status =
           write(tokens.get(), buffer.data(), buffer.size(), temporary + ".bin");
       !status.ok())
     return status;
-  sizes.push_back(static_cast<int32_t>(item.size()));
-  total += static_cast<int64_t>(item.size());
+  openTokens += count;
+  total += count;
+  return absl::OkStatus();
+}
+
+void IndexedDatasetWriter::endItem() {
+  sizes.push_back(static_cast<int32_t>(openTokens));
+  openTokens = 0;
+}
+
+absl::Status IndexedDatasetWriter::addItem(std::span<const int64_t> item) {
+  if (absl::Status status = append(item); !status.ok())
+    return status;
+  endItem();
   return absl::OkStatus();
 }
 
@@ -150,10 +163,11 @@ absl::Status IndexedDatasetWriter::writeIndex() {
 }
 
 absl::Status IndexedDatasetWriter::finish() {
-  if (documents.back() != numItems())
+  if (documents.back() != numItems() || openTokens > 0)
     return absl::FailedPreconditionError(
-        absl::StrCat(prefix, ": ", numItems() - documents.back(),
-                     " items were added since the last document was closed"));
+        absl::StrCat(prefix, ": the last document is open, with ",
+                     numItems() - documents.back(), " items and ", openTokens,
+                     " tokens behind them"));
   if (absl::Status status = flush(tokens.get(), temporary + ".bin");
       !status.ok())
     return status;

@@ -29,12 +29,17 @@ public:
   IndexedDatasetWriter &operator=(IndexedDatasetWriter &&) = delete;
   ~IndexedDatasetWriter();
 
-  /// Appends one item of up to 2^31 - 1 tokens to the open document. Error:
-  /// InvalidArgument when a token does not fit the element type.
+  /// Appends tokens to the open item. Errors: InvalidArgument when a token
+  /// does not fit the element type, or the item would have more than 2^31 - 1.
+  absl::Status append(std::span<const int64_t> tokens);
+  /// Closes the open item, which may be empty.
+  void endItem();
+  /// append() and endItem(): a whole item at once.
   absl::Status addItem(std::span<const int64_t> tokens);
   /// Closes the document that consists of the items since the last call.
   absl::Status endDocument();
-  /// Publishes both files. FailedPrecondition when a document is open.
+  /// Publishes both files. FailedPrecondition when an item or a
+  /// document is open.
   absl::Status finish();
 
   int64_t numItems() const { return static_cast<int64_t>(sizes.size()); }
@@ -55,7 +60,7 @@ private:
   std::vector<int32_t> sizes;
   std::vector<int64_t> documents = {0};
   std::vector<std::byte> buffer;
-  int64_t total = 0;
+  int64_t openTokens = 0, total = 0; // in the open item, in all
 };
 
 } // namespace orrery::runtime

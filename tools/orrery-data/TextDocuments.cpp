@@ -14,6 +14,8 @@ namespace orrery::tools {
 
 namespace {
 
+constexpr std::streamsize pieceBytes = 1 << 20;
+
 /// The document in one line of a JSON-lines file.
 absl::StatusOr<std::string> recordText(const std::string &line,
                                        const std::string &key,
@@ -34,12 +36,50 @@ absl::StatusOr<std::string> recordText(const std::string &line,
   return field->get<std::string>();
 }
 
+absl::Status takeFile(std::istream &file, const TakePiece &take) {
+  std::string piece;
+  while (file.peek() != std::istream::traits_type::eof()) {
+    piece.resize(pieceBytes);
+    file.read(piece.data(), pieceBytes);
+    piece.resize(file.gcount());
+    const bool last = file.peek() == std::istream::traits_type::eof();
+    if (absl::Status status = take(piece, last); !status.ok())
+      return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status takeLines(std::istream &file, const TakePiece &take) {
+  for (std::string line; std::getline(file, line);)
+    if (!line.empty())
+      if (absl::Status status = take(line, true); !status.ok())
+        return status;
+  return absl::OkStatus();
+}
+
+absl::Status takeRecords(std::istream &file, const std::string &path,
+                         const std::string &key, const TakePiece &take) {
+  int64_t number = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos)
+      continue;
+    absl::StatusOr<std::string> text =
+        recordText(line, key, absl::StrCat(path, ":", number));
+    if (!text.ok())
+      return text.status();
+    if (text->empty())
+      continue;
+    if (absl::Status status = take(*text, true); !status.ok())
+      return status;
+  }
+  return absl::OkStatus();
+}
+
 } // namespace
 
-absl::Status
-forEachDocument(const std::string &path, DocumentForm form,
-                const std::string &key,
-                const std::function<absl::Status(const std::string &)> &take) {
+absl::Status forEachDocument(const std::string &path, DocumentForm form,
+                             const std::string &key, const TakePiece &take) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0)
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
@@ -49,29 +89,17 @@ forEachDocument(const std::string &path, DocumentForm form,
   std::ifstream file(path, std::ios::binary);
   if (!file)
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
-
   absl::Status status;
-  if (form == DocumentForm::File) {
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!text.empty())
-      status = take(text);
-  } else {
-    int64_t number = 0;
-    for (std::string line; status.ok() && std::getline(file, line);) {
-      ++number;
-      if (line.empty() || (form == DocumentForm::JsonLines && line == "\r"))
-        continue;
-      if (form == DocumentForm::JsonLines) {
-        absl::StatusOr<std::string> text =
-            recordText(line, key, absl::StrCat(path, ":", number));
-        if (!text.ok())
-          return text.status();
-        line = *std::move(text);
-        if (line.empty())
-          continue;
-      }
-      status = take(line);
-    }
+  switch (form) {
+  case DocumentForm::File:
+    status = takeFile(file, take);
+    break;
+  case DocumentForm::Lines:
+    status = takeLines(file, take);
+    break;
+  case DocumentForm::JsonLines:
+    status = takeRecords(file, path, key, take);
+    break;
   }
   if (status.ok() && file.bad())
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));

@@ -105,15 +105,18 @@ absl::StatusOr<std::string> writeTokenFiles(const WriteRequest &request) {
     return writer.status();
   Progress progress;
   std::vector<int64_t> tokens;
-  auto take = [&](const std::string &text) -> absl::Status {
+  auto take = [&](const std::string &bytes, bool last) -> absl::Status {
     tokens.clear();
-    for (unsigned char byte : text)
+    for (unsigned char byte : bytes)
       tokens.push_back(byte);
-    if (request.appendEod)
+    if (last && request.appendEod)
       tokens.push_back(byteEndOfDocument);
-    if (absl::Status status = writer->addItem(tokens); !status.ok())
+    if (absl::Status status = writer->append(tokens); !status.ok())
       return status;
     progress.report(*writer);
+    if (!last)
+      return absl::OkStatus();
+    writer->endItem();
     return writer->endDocument();
   };
   for (const std::string &file : request.files)

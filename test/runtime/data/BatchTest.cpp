@@ -1,6 +1,7 @@
 // Microbatches against those that the original fed to its model.
 #include "runtime/data/Batch.h"
 
+#include "runtime/data/IndexedDatasetWriter.h"
 #include "test/runtime/data/RecordedArray.h"
 
 #include <filesystem>
@@ -156,20 +157,67 @@ TEST(BatchSource, IsEmptyWhereTheSplitIsEmpty) {
       << train.status();
 }
 
-TEST(BatchSource, BlendsSourcesAndLeavesOutEmptySplits) {
+/// Samples of the short documents that a run asks for with weight `share`.
+GptDataset shareOfShortDocuments(double share) {
+  auto file = std::make_shared<IndexedDataset>(
+      *IndexedDataset::open(recorded("gpt/lines_text_document")));
+  GptIndexMaps::Request request;
+  request.lastDocument = 93;
+  request.sequenceLength = 64;
+  request.samples = blendTarget(240, share);
+  request.seed = 1234;
+  return *GptDataset::open(file, request, 257);
+}
+
+TEST(BatchSource, DrawsEverySampleFromTheSourceThatTheBlendChooses) {
   job::JobSpec job = shortDocumentsJob();
   job.mutable_data()->clear_sources();
-  for (double weight : {0.25, 0.75}) {
+  for (double weight : {1.0, 3.0}) {
     auto *added = job.mutable_data()->add_sources();
     added->set_weight(weight);
     added->set_prefix(recorded("gpt/lines_text_document"));
   }
   auto source = BatchSource::open(job, Split::Train, 0);
   ASSERT_TRUE(source.ok()) << source.status();
-  EXPECT_GE(source->size(), 240);
+  const GptDataset parts[] = {shareOfShortDocuments(0.25),
+                              shareOfShortDocuments(0.75)};
+  ASSERT_EQ(source->size(), parts[0].size() + parts[1].size());
+  auto blend = Blend::build(std::vector<double>{1, 3}, source->size());
+  ASSERT_TRUE(blend.ok());
   Batch batch;
-  for (int64_t consumed = 0; consumed < 240; consumed += 8)
+  std::vector<int64_t> want(65);
+  for (int64_t sample = 0; sample < 240; ++sample) {
+    ASSERT_TRUE(source->fill(sample / 8 * 8, sample % 8 / 2, batch).ok());
+    const Blend::Choice choice = blend->at(sample);
+    ASSERT_TRUE(parts[choice.dataset].sample(choice.sample, want).ok());
+    for (int64_t i = 0; i < 64; ++i)
+      ASSERT_EQ(batch.tokens[i * 2 + sample % 2], want[i]) << sample;
+  }
+}
+
+// One document leaves nothing to validate on: the other source serves alone.
+TEST(BatchSource, LeavesSourcesWithAnEmptySplitOutOfTheBlend) {
+  const std::string prefix = std::filesystem::temp_directory_path() /
+                             ("orrery-one-" + std::to_string(getpid()));
+  auto writer = IndexedDatasetWriter::create(prefix, TokenType::U16);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE(writer->addItem(std::vector<int64_t>(100, 'x')).ok());
+  ASSERT_TRUE(writer->endDocument().ok() && writer->finish().ok());
+  job::JobSpec job = shortDocumentsJob();
+  job.mutable_data()->mutable_sources(0)->set_weight(0.5);
+  auto *added = job.mutable_data()->add_sources();
+  added->set_weight(0.5);
+  added->set_prefix(prefix);
+  auto source = BatchSource::open(job, Split::Valid, 0);
+  std::filesystem::remove(prefix + ".bin");
+  std::filesystem::remove(prefix + ".idx");
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_GE(source->size(), blendTarget(64, 0.5));
+  Batch batch;
+  for (int64_t consumed = 0; consumed < 32; consumed += 8) {
     ASSERT_TRUE(source->fill(consumed, 3, batch).ok());
+    EXPECT_NE(batch.tokens, std::vector<int32_t>(128, 'x'));
+  }
 }
 
 TEST(BatchSource, NamesTheTokenThatIsNotInTheVocabulary) {

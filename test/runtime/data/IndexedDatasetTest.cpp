@@ -235,6 +235,9 @@ TEST_F(TokenFiles, LeaveNothingBehindWhenNotFinished) {
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE(writer->addItem(std::vector<int64_t>{1}).ok());
     EXPECT_EQ(writer->finish().code(), absl::StatusCode::kFailedPrecondition);
+    ASSERT_TRUE(writer->endDocument().ok());
+    ASSERT_TRUE(writer->append(std::vector<int64_t>{2}).ok());
+    EXPECT_EQ(writer->finish().code(), absl::StatusCode::kFailedPrecondition);
   }
   EXPECT_EQ(filesInFolder(), 1u);
   EXPECT_EQ(readText(path("kept.idx")), "old");

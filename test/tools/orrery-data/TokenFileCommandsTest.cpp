@@ -69,6 +69,17 @@ TEST_F(OrreryData, MakesOneDocumentOfEachFile) {
   EXPECT_TRUE(std::filesystem::exists(request.prefix + ".vocab.json"));
 }
 
+TEST_F(OrreryData, KeepsADocumentOfSeveralPiecesWhole) {
+  std::string text;
+  for (int i = 0; text.size() < (2 << 20); ++i) // a whole number of pieces
+    text += static_cast<char>('a' + i % 23);
+  WriteRequest request;
+  request.prefix = path("out");
+  request.files = {put("a", text), put("b", text + "!")};
+  ASSERT_TRUE(writeTokenFiles(request).ok());
+  EXPECT_EQ(documents(request.prefix), (Texts{text + "|", text + "!|"}));
+}
+
 TEST_F(OrreryData, MakesOneDocumentOfEachLine) {
   WriteRequest request;
   request.prefix = path("out");
