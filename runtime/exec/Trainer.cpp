@@ -287,10 +287,11 @@ absl::Status Trainer::run() {
   if (absl::Status status = begin(); !status.ok())
     return status;
   if (world.rank() == 0)
-    spdlog::info("{} ranks, arena {} bytes and scratch {} bytes on rank 0, "
-                 "{} threads each",
-                 world.size(), executor.rankPlan().member->arena_bytes(),
-                 executor.scratchBytes(), options.threads);
+    spdlog::info("ranks {}, threads each {}; on rank 0 arena {} bytes, "
+                 "scratch {} bytes",
+                 world.size(), options.threads,
+                 executor.rankPlan().member->arena_bytes(),
+                 executor.scratchBytes());
   return loop();
 }
 
