@@ -83,7 +83,7 @@ public:
 private:
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::SmallVector<KernelInfo> kernels;
-  std::map<std::string, unsigned> known; // text of the region -> kernel
+  std::map<std::string, KernelCall> known; // by the text of the region
 };
 
 } // namespace orrery::passes
