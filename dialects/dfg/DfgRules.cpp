@@ -26,11 +26,12 @@ static std::string names(StringRef prefix, int64_t rank) {
   return text;
 }
 
-/// Adds to `index` the first position of a shard of a dimension of `localSize`
-/// after division: coordinate-major over `axes`.
+/// Adds to `index` where the shard starts when a dimension of `size` is split
+/// over `axes`, major to minor.
+///   size 12 over tp = 2, then dp = 3: index + tp * 6 + dp * 2
 static IndexAttr shardStart(IndexAttr index, const Axes &axes, MeshAttr mesh,
-                            int64_t globalSize) {
-  int64_t stride = globalSize;
+                            int64_t size) {
+  int64_t stride = size;
   for (StringAttr axis : axes) {
     stride /= mesh.getSize(axis);
     index = index.plusTerm(axis, stride);
@@ -74,11 +75,10 @@ ShardingRule GeluGradOp::getShardingRule() {
 }
 
 void DropoutOp::addShardOffsets(ArrayRef<Axes> factorAxes, MeshAttr mesh) {
-  // Dimension 1 counts samples; its extent is the microbatch of all replicas.
   SmallVector<Attribute> offsets(getOffset().begin(), getOffset().end());
   for (auto [dim, axes] : llvm::enumerate(factorAxes))
     offsets[dim] = shardStart(cast<IndexAttr>(offsets[dim]), axes, mesh,
-                              getExtent()[dim]);
+                              getOperand().getType().getDimSize(dim));
   setOffsetAttr(ArrayAttr::get(getContext(), offsets));
 }
 
@@ -248,10 +248,10 @@ ShardingRule LayerNormGradOp::getShardingRule() {
 template <typename Op>
 static void addAttentionOffsets(Op op, ArrayRef<Axes> factorAxes,
                                 MeshAttr mesh) {
-  op.setFirstSampleAttr(shardStart(op.getFirstSample(), factorAxes[1], mesh,
-                                   op.getNumSamples()));
-  op.setFirstHeadAttr(
-      shardStart(op.getFirstHead(), factorAxes[2], mesh, op.getNumHeads()));
+  ArrayRef<int64_t> q = op.getQ().getType().getShape(); // [s, b, n, d]
+  op.setFirstSampleAttr(
+      shardStart(op.getFirstSample(), factorAxes[1], mesh, q[1]));
+  op.setFirstHeadAttr(shardStart(op.getFirstHead(), factorAxes[2], mesh, q[2]));
 }
 
 ShardingRule AttentionOp::getShardingRule() {

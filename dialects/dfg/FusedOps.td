@@ -10,9 +10,9 @@ def Dfg_FusedOp : Dfg_Op<"fused", [IsolatedFromAbove, SingleBlock,
   let description = [{
     The region has one argument per operand and yields one value per result.
     All its ops share one iteration space: `shape`, whose last dimension is the
-    columns and whose others are the rows. A value in it has the full shape, or
-    lacks the columns (one number per row), or lacks the rows (one per column),
-    or is a single number.
+    columns and whose others are the rows. A value in it has the full shape or
+    lacks some of its dimensions: one number per row lacks the columns, a bias
+    lacks the rows, a single number lacks all.
 
     Example:
     ```

@@ -108,7 +108,7 @@ def Dfg_LayerNormOp : Dfg_Op<"layer_norm", [Pure, Shardable, Differentiable]> {
     mean = avg_h x, rstd = 1 / sqrt(avg_h (x - mean)^2 + epsilon),
     result = gamma (x - mean) rstd + beta, all in f32.
 
-    Example: `%y, %mean, %rstd = dfg.layer_norm %x, %g, %b {epsilon = 1e-5 : f64}
+    Example: `%y, %mean, %rstd = dfg.layer_norm %x, %g, %b {epsilon = 1.0e-5 : f64}
         : tensor<64x4x32xf32>, tensor<32xf32>, tensor<32xf32>
         -> tensor<64x4x32xf32>, tensor<64x4xf32>, tensor<64x4xf32>`
     - (C1) gamma and beta are as long as a row; (C2) mean and rstd are f32 of

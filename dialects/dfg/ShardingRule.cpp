@@ -177,12 +177,12 @@ ShardingRule ShardingRule::elementwise(TypeRange operandTypes,
   return rule;
 }
 
-/// Walks both shapes from the major side and matches the smallest groups of
-/// dimensions with equal products:
+/// Walks both shapes from the major side. What is left of the current two
+/// dimensions shares its greatest common divisor as a factor:
 ///   [4, 768] → [4, 12, 3, 64]   4 | 768 = 12·3·64
-/// In a group, a size that divides what is left of the other side becomes a
-/// shared factor; where neither divides the other, the rest is one whole
-/// factor on both sides (splitting it would cut across elements).
+/// Where neither divides the other, the rests behind that factor and all that
+/// follows are whole: no split of them falls between elements on both sides.
+///   [4, 6] → [6, 4]             4 = 2·2 and 6 = 2·3 share the major 2
 ShardingRule ShardingRule::reshape(RankedTensorType from, RankedTensorType to) {
   ShardingRule rule;
   rule.operands.resize(1);
@@ -197,24 +197,16 @@ ShardingRule ShardingRule::reshape(RankedTensorType from, RankedTensorType to) {
       left = from.getDimSize(i++);
     while (right == 1 && j < to.getRank())
       right = to.getDimSize(j++);
-    if (left == 1 || right == 1)
-      break;
     int64_t size = std::gcd(left, right);
-    bool nested = size == left || size == right;
-    unsigned factor = rule.factors.size();
-    rule.factors.push_back({nested ? size : left, /*whole=*/!nested});
-    source[i - 1].push_back(factor);
-    if (!nested && left != right) {
-      // Neither divides the other: both remainders are whole.
-      rule.factors.push_back({right, /*whole=*/true});
-      target[j - 1].push_back(factor + 1);
-      left = right = 1;
-      // Everything behind shares no boundary that can be trusted.
+    if (size == 1)
       break;
-    }
-    target[j - 1].push_back(factor);
+    source[i - 1].push_back(rule.factors.size());
+    target[j - 1].push_back(rule.factors.size());
+    rule.factors.push_back({size});
     left /= size;
     right /= size;
+    if (left > 1 && right > 1)
+      break;
   }
   // Dimensions of size 1, and those behind a mismatch, are factors of their own.
   auto complete = [&](TensorFactors &dims, RankedTensorType type) {

@@ -7,10 +7,12 @@ using namespace orrery::dfg;
 
 void YieldOp::build(OpBuilder &, OperationState &) {}
 
-/// Whole, one number per row, one per column, or one in all.
+/// True when `shape` is `space` without some of its dimensions.
 static bool fits(ArrayRef<int64_t> shape, ArrayRef<int64_t> space) {
-  return shape == space || shape == space.drop_back() ||
-         shape == space.take_back() || shape.empty();
+  for (int64_t size : space)
+    if (!shape.empty() && shape.front() == size)
+      shape = shape.drop_front();
+  return shape.empty();
 }
 
 /// C3 for every value defined in the region, arguments included.
