@@ -2,11 +2,11 @@
 #ifndef ORRERY_DIALECTS_DFG_OPS
 #define ORRERY_DIALECTS_DFG_OPS
 
-include "dialects/dfg/ElementwiseOps.td"
-include "dialects/dfg/ShapeOps.td"
-include "dialects/dfg/ModelOps.td"
-include "dialects/dfg/MeshOps.td"
-include "dialects/dfg/StateOps.td"
-include "dialects/dfg/FusedOps.td"
+include "dialects/dfg/ops/ElementwiseOps.td"
+include "dialects/dfg/ops/ShapeOps.td"
+include "dialects/dfg/ops/ModelOps.td"
+include "dialects/dfg/ops/MeshOps.td"
+include "dialects/dfg/ops/StateOps.td"
+include "dialects/dfg/ops/FusedOps.td"
 
 #endif

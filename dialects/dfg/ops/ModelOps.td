@@ -2,7 +2,7 @@
 #ifndef ORRERY_DIALECTS_DFG_MODEL
 #define ORRERY_DIALECTS_DFG_MODEL
 
-include "dialects/dfg/ElementwiseOps.td"
+include "dialects/dfg/ops/ElementwiseOps.td"
 
 def Dfg_MatmulOp : Dfg_Op<"matmul", [Pure, Shardable, Differentiable, Costed]> {
   let summary = "Contracts two tensors as an equation says";

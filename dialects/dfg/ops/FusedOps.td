@@ -2,7 +2,7 @@
 #ifndef ORRERY_DIALECTS_DFG_FUSEDOPS
 #define ORRERY_DIALECTS_DFG_FUSEDOPS
 
-include "dialects/dfg/ElementwiseOps.td"
+include "dialects/dfg/ops/ElementwiseOps.td"
 
 def Dfg_FusedOp : Dfg_Op<"fused", [IsolatedFromAbove, SingleBlock,
     SingleBlockImplicitTerminator<"YieldOp">]> {

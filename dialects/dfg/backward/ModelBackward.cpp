@@ -1,5 +1,5 @@
 // Backwards of the model's ops: products, lookups, norms, attention. The
-// agreement of DfgBackward.cpp holds. Results that exist for the backward alone
+// agreement of ElementwiseBackward.cpp holds. Results that exist for the backward alone
 // (mean and rstd of layer_norm, lse of attention) pass no gradient on.
 #include "dialects/dfg/DfgDialect.h"
 

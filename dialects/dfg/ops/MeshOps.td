@@ -2,7 +2,7 @@
 #ifndef ORRERY_DIALECTS_DFG_MESHOPS
 #define ORRERY_DIALECTS_DFG_MESHOPS
 
-include "dialects/dfg/ElementwiseOps.td"
+include "dialects/dfg/ops/ElementwiseOps.td"
 
 def Dfg_AxisArray : TypedArrayAttrBase<StrAttr, "names of mesh axes">;
 

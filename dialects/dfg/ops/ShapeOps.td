@@ -2,7 +2,7 @@
 #ifndef ORRERY_DIALECTS_DFG_SHAPE
 #define ORRERY_DIALECTS_DFG_SHAPE
 
-include "dialects/dfg/ElementwiseOps.td"
+include "dialects/dfg/ops/ElementwiseOps.td"
 
 def Dfg_BroadcastOp : Dfg_Op<"broadcast", [Pure, Fusable, Shardable,
                                            Differentiable]> {

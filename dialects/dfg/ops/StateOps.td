@@ -3,8 +3,8 @@
 #ifndef ORRERY_DIALECTS_DFG_STATE
 #define ORRERY_DIALECTS_DFG_STATE
 
-include "dialects/dfg/ElementwiseOps.td"
-include "dialects/dfg/MeshOps.td"
+include "dialects/dfg/ops/ElementwiseOps.td"
+include "dialects/dfg/ops/MeshOps.td"
 include "mlir/IR/SymbolInterfaces.td"
 
 def Dfg_ParameterOp : Dfg_Op<"parameter", [Symbol]> {
