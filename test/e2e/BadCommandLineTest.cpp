@@ -1,0 +1,140 @@
+// Malformed command lines end orrery-compile with one clear error, exit code 1
+// and no file.
+#include "test/e2e/SmallJob.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+namespace orrery::test {
+namespace {
+
+using testing::HasSubstr;
+
+struct Case {
+  const char *extra; // behind the legal arguments of pretrain_gpt.py
+  const char *says;  // a part of the message
+};
+
+/// What GoogleTest prints for a case.
+void PrintTo(const Case &entry, std::ostream *stream) {
+  *stream << entry.extra;
+}
+
+void expectError(const Outcome &outcome, const std::string &says,
+                 const std::string &plan) {
+  EXPECT_EQ(outcome.code, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("orrery-compile: error: "));
+  EXPECT_THAT(outcome.output, HasSubstr(says));
+  EXPECT_LT(outcome.seconds, 10);
+  // Neither the plan nor the temporary file that becomes it.
+  std::filesystem::path folder = std::filesystem::path(plan).parent_path();
+  EXPECT_TRUE(std::filesystem::is_empty(folder)) << folder;
+}
+
+class BadArguments : public testing::TestWithParam<Case> {};
+
+TEST_P(BadArguments, AreRefused) {
+  TestFolder folder;
+  std::string plan = folder / "job.plan";
+  Outcome outcome =
+      compileJob({"tp2pp2dp2", 2, 2, 2}, plan, words(GetParam().extra));
+  expectError(outcome, GetParam().says, plan);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Options, BadArguments,
+    testing::Values(
+        Case{"--hidden-sise 64", "--hidden-size"},
+        Case{"--num_layers 8", "--num-layers"}, Case{"--seed eight", "'eight'"},
+        Case{"--seed 99999999999999999999", "64 bits"},
+        Case{"--seed", "needs a value"}, Case{"--clip-grad 1.0x", "'1.0x'"},
+        Case{"--fp16=1", "takes no value"},
+        Case{"--lr-decay-style exponential", "constant, linear, cosine"},
+        Case{"--optimizer adma", "nearest legal choice: adam"},
+        Case{"stray", "'stray'"},
+        Case{"--tensor-model-parallel-size 16", "nearest legal choice: 4"},
+        Case{"--tensor-model-parallel-size 3", "nearest legal choice: 2"},
+        Case{"--tensor-model-parallel-size 0", "at least 1"},
+        Case{"--pipeline-model-parallel-size 3", "nearest legal choice: 2"},
+        Case{"--pipeline-model-parallel-size -1", "at least 1"},
+        Case{"--num-layers 7", "nearest legal choice: 6"},
+        Case{"--num-attention-heads 5 --kv-channels 16", "choice: 4"},
+        Case{"--ffn-hidden-size 255", "choice: 254"},
+        Case{"--batch-size 4", "--micro-batch-size"},
+        Case{"--micro-batch-size 0", "at least 1"},
+        Case{"--micro-batch-size 3", "nearest legal choice"},
+        Case{"--global-batch-size 0", "--global-batch-size 0"},
+        Case{"--rampup-batch-size 4 4 160", "--train-samples"},
+        Case{"--train-samples 1600", "--train-iters"},
+        Case{"--train-iters 0", "--train-iters 0"}, Case{"--lr nan", "finite"},
+        Case{"--min-lr 0.01", "exceeds"},
+        Case{"--lr-warmup-iters 5", "--lr-warmup-fraction"},
+        Case{"--max-position-embeddings 32", "--max-position-embeddings 32"},
+        Case{"--vocab-file /does/not/exist.json", "/does/not/exist.json"},
+        Case{"--checkpoint-activations --checkpoint-num-layers 0",
+             "nearest legal choice: 1"},
+        Case{"--num-layers-per-virtual-pipeline-stage 1",
+             "not supported yet"}));
+
+struct CompilerCase {
+  std::vector<std::string> options; // "--out=PLAN" is added
+  const char *says;
+};
+
+TEST(BadCompilerOptions, AreRefused) {
+  const std::vector<CompilerCase> cases = {
+      {{}, "--world-size"},
+      {{"--world-size=0"}, "--world-size"},
+      {{"--world-size=-4"}, "--world-size"},
+      {{"--world-size=8", "--from=tensorflow"}, "megatron-lm"},
+      {{"--world-size=8", "--target=tpu"}, "cpu"},
+      {{"--world-size=8", "--device-memory=lots"}, "80GiB"},
+      {{"--world-size=8", "--vocab-size=0"}, "--vocab-size"},
+      {{"--world-size=8", "--stop-after=lunch"}, "stages: "},
+      {{"--hostfile=/does/not/exist"}, "/does/not/exist"},
+  };
+  for (const CompilerCase &entry : cases) {
+    TestFolder folder;
+    std::string plan = folder / "job.plan";
+    std::vector<std::string> command = {tool("orrery-compile"),
+                                        "--out=" + plan};
+    command.insert(command.end(), entry.options.begin(), entry.options.end());
+    command.push_back("--");
+    for (const std::string &word : megatronArguments({"tp2pp2dp2", 2, 2, 2}))
+      command.push_back(word);
+    SCOPED_TRACE(entry.says);
+    expectError(run(command), entry.says, plan);
+  }
+}
+
+TEST(BadCompilerOptions, ATooSmallDeviceIsNamedWithItsContributors) {
+  TestFolder folder;
+  std::string plan = folder / "job.plan";
+  std::vector<std::string> command = {tool("orrery-compile"), "--out=" + plan,
+                                      "--world-size=1", "--device-memory=1MiB",
+                                      "--"};
+  for (const std::string &word : megatronArguments({"one"}))
+    command.push_back(word);
+  Outcome outcome = run(command);
+  EXPECT_EQ(outcome.code, 1) << outcome.output;
+  EXPECT_FALSE(std::filesystem::exists(plan));
+  EXPECT_THAT(outcome.output, HasSubstr("weight"));
+}
+
+TEST(BadCompilerOptions, AnUnwritablePlanIsAnError) {
+  Outcome outcome = compileJob({"one"}, "/does/not/exist/job.plan");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("/does/not/exist/job.plan"));
+}
+
+TEST(BadCompilerOptions, AProgramThatIsNotSupportedIsNamed) {
+  TestFolder folder;
+  std::string plan = folder / "job.plan";
+  expectError(run({tool("orrery-compile"), "--world-size=1", "--out=" + plan,
+                   "--", "pretrain_bert.py", "--num-layers", "4"}),
+              "pretrain_bert.py", plan);
+}
+
+} // namespace
+} // namespace orrery::test
