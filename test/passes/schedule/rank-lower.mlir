@@ -1,0 +1,42 @@
+// RUN: orrery-opt --rank-lower %s | FileCheck %s
+// Dataflow becomes instructions on buffers.
+
+// y = x wᵀ and the gradients of x and w. The weight's gradient is accumulated by
+// the product itself (beta = 1); x crosses to the backward and is stashed.
+// CHECK-LABEL: rank.class @stage0
+// CHECK-DAG: rank.buffer weight @[[W:.*]] : memref<512xf32> {label = "b.weight"
+// CHECK-DAG: rank.buffer gradient @[[G:.*]] : memref<512xf32> {label = "b.gradient"
+// CHECK-DAG: rank.buffer input @[[X:.*]] : memref<8x2x16xf32> {label = "x", slots = 0 : i64}
+// CHECK: rank.parameter "w" in @b at 0
+// CHECK: rank.program @forward
+// CHECK: rank.gemm
+// CHECK-SAME: beta = 0.000000e+00
+// CHECK-SAME: k = 16 : i64
+// CHECK-SAME: m = 16 : i64
+// CHECK-SAME: n = 32 : i64
+// CHECK-SAME: transpose_a = false, transpose_b = true
+// CHECK: rank.program @backward
+// CHECK: %[[GRAD:.*]] = rank.view @[[G]] at 0 : memref<32x16xf32>
+// CHECK: rank.gemm %{{.*}}, %{{.*}} -> %[[GRAD]]
+// CHECK-SAME: beta = 1.000000e+00
+// CHECK-SAME: transpose_a = true, transpose_b = false
+module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 1>} {
+  module @stage0 attributes {dfg.stages = array<i64: 0>,
+                             dfg.first_layers = array<i64: 0>} {
+    dfg.parameter @w : tensor<32x16xf32> {role = "column",
+        checkpoint_name = "w", layer = -1 : i64, init_std = 0.02 : f64,
+        init_value = 0.0 : f64, weight_decay = true}
+    dfg.bucket @b : tensor<512xf32> {parameters = [@w],
+        offsets = array<i64: 0>, states = ["exp_avg"], weight_decay = true}
+    func.func @train(%x: tensor<8x2x16xf32> {dfg.input = "x"}) {
+      %w = dfg.weight @w : tensor<32x16xf32>
+      %y = dfg.matmul "sbi,oi->sbo" %x, %w
+          : tensor<8x2x16xf32>, tensor<32x16xf32> -> tensor<8x2x32xf32>
+      dfg.begin_backward
+      %g = dfg.matmul "sbo,sbi->oi" %y, %x
+          : tensor<8x2x32xf32>, tensor<8x2x16xf32> -> tensor<32x16xf32>
+      dfg.accumulate_grad @w, %g : tensor<32x16xf32>
+      return
+    }
+  }
+}
