@@ -1,0 +1,37 @@
+// The rules by which optimizers change a bucket.
+#ifndef ORRERY_PASSES_UPDATE_OPTIMIZER_H
+#define ORRERY_PASSES_UPDATE_OPTIMIZER_H
+
+#include "passes/update/Bucket.h"
+#include "passes/update/Formula.h"
+#include "passes/update/Passes.h"
+
+namespace orrery::passes {
+
+/// Names of the optimizer's state fields.
+llvm::ArrayRef<llvm::StringRef> getStates(const DfgUpdateOptions &options);
+
+/// What a step changes: named fields of a bucket, all f32.
+class Optimizer {
+public:
+  Optimizer(mlir::OpBuilder &builder, const DfgUpdateOptions &options)
+      : builder(builder), options(options) {}
+
+  /// Writes the new weights and states of `bucket`. `factor` (f32 scalar)
+  /// multiplies the gradient first.
+  void update(const Bucket &bucket, mlir::Value factor);
+
+private:
+  /// The new weight.
+  mlir::Value adam(Formula &f, const Bucket &bucket, mlir::Value weight,
+                   mlir::Value grad);
+  mlir::Value sgd(Formula &f, const Bucket &bucket, mlir::Value weight,
+                  mlir::Value grad);
+
+  mlir::OpBuilder &builder;
+  const DfgUpdateOptions &options;
+};
+
+} // namespace orrery::passes
+
+#endif // ORRERY_PASSES_UPDATE_OPTIMIZER_H

@@ -1,0 +1,153 @@
+// Builds the functions that run once a step.
+#include "passes/update/Step.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/update/Optimizer.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace orrery::dfg;
+using namespace orrery::passes;
+
+StepBuilder::StepBuilder(ModuleOp rankClass, MeshAttr mesh,
+                         const DfgUpdateOptions &options,
+                         ArrayRef<Bucket> buckets)
+    : rankClass(rankClass), mesh(mesh), options(options), buckets(buckets),
+      builder(rankClass.getContext()), f(builder, rankClass.getLoc()) {}
+
+void StepBuilder::beginFunction(StringRef name) {
+  builder.setInsertionPointToEnd(rankClass.getBody());
+  auto function = func::FuncOp::create(builder, rankClass.getLoc(), name,
+                                       builder.getFunctionType({}, {}));
+  builder.setInsertionPointToEnd(function.addEntryBlock());
+}
+
+void StepBuilder::endFunction() {
+  func::ReturnOp::create(builder, rankClass.getLoc());
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+void StepBuilder::reduceGradients() {
+  StringAttr pipeline = builder.getStringAttr("pp");
+  for (const Bucket &bucket : buckets) {
+    if (bucket.partial.empty() && bucket.owners.empty())
+      continue;
+    Value grad =
+        f.allReduce(readField(builder, bucket, "gradient"), bucket.partial);
+    if (!bucket.owners.empty())
+      grad = f.allReduce(grad, pipeline, bucket.owners);
+    writeField(builder, bucket, "gradient", grad);
+  }
+}
+
+Value StepBuilder::sumOverModel(function_ref<Value(const Bucket &)> measure) {
+  // Groups that are sharded alike share one reduction. Stages may differ in
+  // groups; all of them take part in the last reduction exactly once.
+  SmallVector<std::pair<Axes, Value>> groups;
+  for (const Bucket &bucket : buckets) {
+    if (!bucket.countsInNorm)
+      continue;
+    Value part = measure(bucket);
+    auto group = llvm::find_if(
+        groups, [&](auto &pair) { return pair.first == bucket.sharded; });
+    if (group == groups.end())
+      groups.push_back({bucket.sharded, part});
+    else
+      group->second = f.add(group->second, part);
+  }
+  Value total;
+  for (auto &[axes, part] : groups) {
+    Value whole = f.allReduce(part, axes);
+    total = total ? f.add(total, whole) : whole;
+  }
+  if (!total)
+    total = f.constant(0, RankedTensorType::get({}, f.f64()));
+  return f.allReduce(total, inMeshOrder(builder.getStringAttr("pp"), mesh));
+}
+
+Value StepBuilder::norm(StringRef field) {
+  Type scalar = RankedTensorType::get({}, f.f64());
+  return f.sqrt(sumOverModel([&](const Bucket &bucket) -> Value {
+    return SquareSumOp::create(builder, BucketOp(bucket.op).getLoc(), scalar,
+                               readField(builder, bucket, field));
+  }));
+}
+
+//===----------------------------------------------------------------------===//
+// Metrics
+//===----------------------------------------------------------------------===//
+
+void StepBuilder::writeMetric(StringRef name, Value value) {
+  MetricWriteOp::create(builder, rankClass.getLoc(), name,
+                        f.cast(value, f.f32()));
+}
+
+void StepBuilder::writeNumZeros() {
+  Type scalar = RankedTensorType::get({}, f.f64());
+  writeMetric("num_zeros", sumOverModel([&](const Bucket &bucket) -> Value {
+                Value zeros = CountZerosOp::create(
+                    builder, BucketOp(bucket.op).getLoc(), scalar,
+                    readField(builder, bucket, "gradient"));
+                if (bucket.padding == 0)
+                  return zeros;
+                return f.sub(zeros, static_cast<double>(bucket.padding));
+              }));
+}
+
+void StepBuilder::reduceMetrics(StringRef name) {
+  auto function = rankClass.lookupSymbol<func::FuncOp>(name);
+  if (!function)
+    return;
+  llvm::MapVector<StringAttr, std::pair<Type, Axes>> metrics;
+  function.walk([&](MetricOp metric) {
+    if (auto sharding = getOperandSharding(metric))
+      metrics[metric.getNameAttr()] = {metric.getValue().getType(),
+                                       inMeshOrder(sharding->partial, mesh)};
+  });
+  for (auto &[metric, state] : metrics) {
+    auto &[type, axes] = state;
+    if (axes.empty())
+      continue;
+    Value sum = MetricReadOp::create(builder, rankClass.getLoc(), type, metric);
+    MetricWriteOp::create(builder, rankClass.getLoc(), metric,
+                          f.allReduce(sum, axes));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+Value StepBuilder::gradientFactor(Value gradNorm) {
+  if (options.clip == 0)
+    return {};
+  // In f64, as the norm is; gradients are multiplied in f32.
+  Value ratio = f.div(options.clip, f.add(gradNorm, 1e-6));
+  return f.cast(f.min(ratio, 1.0), f.f32());
+}
+
+void StepBuilder::buildUpdate() {
+  beginFunction("update");
+  reduceGradients();
+  Value gradNorm = norm("gradient");
+  writeMetric("grad_norm", gradNorm);
+  if (options.logNumZeros)
+    writeNumZeros();
+  Value factor = gradientFactor(gradNorm);
+  Optimizer optimizer(builder, options);
+  for (const Bucket &bucket : buckets)
+    optimizer.update(bucket, factor);
+  if (options.logParamsNorm)
+    writeMetric("params_norm", norm("weight"));
+  reduceMetrics("train");
+  endFunction();
+}
+
+void StepBuilder::buildEvaluateFinish() {
+  beginFunction("evaluate_finish");
+  reduceMetrics("evaluate");
+  endFunction();
+}

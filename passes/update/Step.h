@@ -1,0 +1,48 @@
+// Builds the functions that run once a step.
+#ifndef ORRERY_PASSES_UPDATE_STEP_H
+#define ORRERY_PASSES_UPDATE_STEP_H
+
+#include "passes/update/Bucket.h"
+#include "passes/update/Formula.h"
+#include "passes/update/Passes.h"
+
+namespace orrery::passes {
+
+/// Appends @update and @evaluate_finish to `rankClass`.
+class StepBuilder {
+public:
+  StepBuilder(mlir::ModuleOp rankClass, dfg::MeshAttr mesh,
+              const DfgUpdateOptions &options, llvm::ArrayRef<Bucket> buckets);
+
+  void buildUpdate();
+  void buildEvaluateFinish();
+
+private:
+  void beginFunction(llvm::StringRef name);
+  void endFunction();
+  /// All gradients summed over their partial axes and owners.
+  void reduceGradients();
+  /// The sum of `measure(bucket)`, a f64 scalar, over the whole model, with
+  /// every element counted once.
+  mlir::Value
+  sumOverModel(llvm::function_ref<mlir::Value(const Bucket &)> measure);
+  /// sqrt of the sum of squares of `field`.
+  mlir::Value norm(llvm::StringRef field);
+  /// What the optimizer multiplies gradients with; null for 1.
+  mlir::Value gradientFactor(mlir::Value gradNorm);
+  void writeMetric(llvm::StringRef name, mlir::Value value);
+  void writeNumZeros();
+  /// Metrics of function @`function`, summed over their partial axes.
+  void reduceMetrics(llvm::StringRef function);
+
+  mlir::ModuleOp rankClass;
+  dfg::MeshAttr mesh;
+  const DfgUpdateOptions &options;
+  llvm::ArrayRef<Bucket> buckets;
+  mlir::OpBuilder builder;
+  Formula f;
+};
+
+} // namespace orrery::passes
+
+#endif // ORRERY_PASSES_UPDATE_STEP_H
