@@ -23,7 +23,8 @@ using namespace orrery::dfg;
 namespace orrery::frontend {
 
 static constexpr StringLiteral kEmbedding = "language_model.embedding.";
-static constexpr StringLiteral kLayer = "language_model.encoder.layers.{layer}.";
+static constexpr StringLiteral kLayer =
+    "language_model.encoder.layers.{layer}.";
 static constexpr StringLiteral kEncoder = "language_model.encoder.";
 static constexpr StringLiteral kResidualAttr = "dfg.residual";
 
@@ -61,8 +62,7 @@ private:
 } // namespace
 
 Value GptBuilder::residual(Value value) {
-  value.getDefiningOp()->setAttr(kResidualAttr,
-                                 b.getBuilder().getUnitAttr());
+  value.getDefiningOp()->setAttr(kResidualAttr, b.getBuilder().getUnitAttr());
   return value;
 }
 
@@ -100,8 +100,8 @@ Value GptBuilder::buildEmbedding() {
 
 Value GptBuilder::addBranch(Value base, Value branch, StringRef stream) {
   Value dropped = b.dropout(branch, model.hidden_dropout(), stream);
-  return residual(b.create<AddOp>(
-      base, b.cast(dropped, typeOf(base).getElementType())));
+  return residual(
+      b.create<AddOp>(base, b.cast(dropped, typeOf(base).getElementType())));
 }
 
 /// Query, key and value lie side by side in each head's rows:
@@ -185,8 +185,8 @@ Value GptBuilder::buildTokenLoss(Value logits) {
   Value z = b.create<SubOp>(logits, b.broadcast(max, {0, 1}, shape));
   Value exp = b.create<ExpOp>(z.getType(), z);
   Value sum = b.reduce(Reduction::Sum, exp, {2});
-  Value picked = b.create<PickOp>(sum.getType(), z, b.input("labels"),
-                                  b.zeroIndex());
+  Value picked =
+      b.create<PickOp>(sum.getType(), z, b.input("labels"), b.zeroIndex());
   Value log = b.create<LogOp>(sum.getType(), sum);
   return b.cast(b.create<SubOp>(log, picked), b.getBuilder().getF32Type());
 }
@@ -234,12 +234,11 @@ static LogicalResult checkJob(Location loc, const job::JobSpec &job) {
 
 static MeshAttr makeMesh(MLIRContext *context, const job::Parallel &parallel) {
   Builder builder(context);
-  return MeshAttr::get(context,
-                       {builder.getStringAttr("pp"),
-                        builder.getStringAttr("dp"),
-                        builder.getStringAttr("tp")},
-                       {parallel.pipeline(), parallel.data(),
-                        parallel.tensor()});
+  return MeshAttr::get(
+      context,
+      {builder.getStringAttr("pp"), builder.getStringAttr("dp"),
+       builder.getStringAttr("tp")},
+      {parallel.pipeline(), parallel.data(), parallel.tensor()});
 }
 
 FailureOr<OwningOpRef<ModuleOp>> buildModel(MLIRContext &context,

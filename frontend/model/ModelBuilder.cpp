@@ -137,8 +137,8 @@ Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape, Role role,
 Value ModelBuilder::linear(Value x, StringRef name, int64_t outSize, Role role,
                            double deviation) {
   RankedTensorType type = typeOf(x);
-  Value w = weight((name + ".weight").str(),
-                   {outSize, type.getShape().back()}, role, {deviation});
+  Value w = weight((name + ".weight").str(), {outSize, type.getShape().back()},
+                   role, {deviation});
   SmallVector<int64_t> shape(type.getShape());
   shape.back() = outSize;
   return create<MatmulOp>(tensor(shape), "sbi,oi->sbo", x, w);
@@ -175,11 +175,11 @@ Value ModelBuilder::dropout(Value x, double probability, StringRef stream) {
   if (!training || probability == 0)
     return x;
   SmallVector<Attribute> offsets(3, zeroIndex());
-  return create<DropoutOp>(
-      x.getType(), x, builder.getF64FloatAttr(probability),
-      builder.getStringAttr(stream), builder.getI64IntegerAttr(layer),
-      builder.getDenseI64ArrayAttr(typeOf(x).getShape()),
-      builder.getArrayAttr(offsets));
+  return create<DropoutOp>(x.getType(), x, builder.getF64FloatAttr(probability),
+                           builder.getStringAttr(stream),
+                           builder.getI64IntegerAttr(layer),
+                           builder.getDenseI64ArrayAttr(typeOf(x).getShape()),
+                           builder.getArrayAttr(offsets));
 }
 
 //===----------------------------------------------------------------------===//
