@@ -1,0 +1,184 @@
+// Compiles the fused op of a small program and runs it on tensors of doubles.
+#include "test/passes/emit/kernel/KernelRun.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "passes/fuse/Passes.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cstring>
+#include <dlfcn.h>
+#include <random>
+
+using namespace mlir;
+using namespace orrery;
+using namespace orrery::interpreter;
+using namespace orrery::passes;
+
+[[noreturn]] static void stop(const std::string &why) {
+  llvm::errs() << why << "\n";
+  std::abort();
+}
+
+LoadedObject::LoadedObject(const std::string &bytes) {
+  llvm::SmallString<128> path;
+  int file = -1;
+  if (llvm::sys::fs::createTemporaryFile("kernel-test", "so", file, path))
+    stop("no temporary file");
+  llvm::raw_fd_ostream(file, /*shouldClose=*/true) << bytes;
+  handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  llvm::sys::fs::remove(path);
+  if (!handle)
+    stop(dlerror());
+}
+
+LoadedObject::~LoadedObject() { dlclose(handle); }
+
+LoadedObject::Function LoadedObject::find(const std::string &symbol) const {
+  return reinterpret_cast<Function>(dlsym(handle, symbol.c_str()));
+}
+
+//===----------------------------------------------------------------------===//
+// Doubles to and from the bytes of a type
+//===----------------------------------------------------------------------===//
+
+static std::vector<char> encode(const Tensor &tensor, Type element) {
+  unsigned width = element.getIntOrFloatBitWidth() / 8;
+  std::vector<char> bytes(tensor.data.size() * width);
+  for (auto [i, number] : llvm::enumerate(tensor.data)) {
+    llvm::APInt bits(64, static_cast<int64_t>(number), /*isSigned=*/true);
+    if (auto type = dyn_cast<FloatType>(element)) {
+      llvm::APFloat value(number);
+      bool losesInfo;
+      value.convert(type.getFloatSemantics(),
+                    llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+      bits = value.bitcastToAPInt();
+    }
+    std::memcpy(&bytes[i * width], bits.getRawData(), width);
+  }
+  return bytes;
+}
+
+static Tensor decode(const std::vector<char> &bytes, RankedTensorType type) {
+  Type element = type.getElementType();
+  unsigned width = element.getIntOrFloatBitWidth() / 8;
+  Tensor tensor(type.getShape(), 0);
+  for (auto [i, number] : llvm::enumerate(tensor.data)) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, &bytes[i * width], width);
+    llvm::APFloat value(cast<FloatType>(element).getFloatSemantics(),
+                        llvm::APInt(width * 8, bits));
+    bool losesInfo;
+    value.convert(llvm::APFloat::IEEEdouble(),
+                  llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+    number = value.convertToDouble();
+  }
+  return tensor;
+}
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+//===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
+
+FusedProgram::FusedProgram(StringRef signature, StringRef body,
+                           RankContext context)
+    : module(("func.func @f(" + signature + ") {\n" + body + "\nreturn }\n")
+                 .str()),
+      context(context) {
+  PassManager passes(module.getContext());
+  buildFusePipeline(passes);
+  if (failed(passes.run(*module)))
+    stop(module.getDiagnostics());
+  int count = 0;
+  (*module).walk([&](dfg::FusedOp op) {
+    fused = op;
+    ++count;
+  });
+  if (count != 1) {
+    (*module).dump();
+    stop("expected one fused op");
+  }
+  KernelLibrary library(module.getContext());
+  FailureOr<KernelCall> added = library.add(fused);
+  FailureOr<std::string> bytes =
+      failed(added) ? FailureOr<std::string>() : library.compile({});
+  if (failed(bytes))
+    stop(module.getDiagnostics());
+  call = *added;
+  object = std::make_unique<LoadedObject>(*bytes);
+  function = object->find(library.getKernels()[call.kernel].symbol);
+}
+
+Tensors FusedProgram::makeInputs(unsigned seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> real(-2, 2);
+  std::uniform_int_distribution<int> id(-2, fused.getShape().back() + 1);
+  Tensors inputs;
+  for (Value input : fused.getInputs()) {
+    Type element = typeOf(input).getElementType();
+    Tensor tensor(typeOf(input).getShape(), 0);
+    for (double &number : tensor.data)
+      number = isa<FloatType>(element) ? real(random) : id(random);
+    // What the type can hold.
+    inputs.push_back(isa<FloatType>(element)
+                         ? decode(encode(tensor, element), typeOf(input))
+                         : tensor);
+  }
+  return inputs;
+}
+
+Tensors FusedProgram::expected(const Tensors &inputs) {
+  SmallVector<const Tensor *> operands;
+  for (const Tensor &input : inputs)
+    operands.push_back(&input);
+  FailureOr<Tensors> results = evaluate(fused, operands, context);
+  if (failed(results))
+    stop(module.getDiagnostics());
+  return *results;
+}
+
+Tensors FusedProgram::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
+                          bool inPlace) {
+  std::vector<std::vector<char>> memory;
+  std::vector<void *> buffers;
+  for (auto [value, tensor] : llvm::zip(fused.getInputs(), inputs))
+    memory.push_back(encode(tensor, typeOf(value).getElementType()));
+  for (Value value : fused.getOutputs())
+    memory.push_back(encode(Tensor(typeOf(value).getShape(), -7),
+                            typeOf(value).getElementType()));
+  std::vector<unsigned> place(memory.size());
+  std::iota(place.begin(), place.end(), 0);
+  std::vector<bool> taken(memory.size());
+  for (auto [input, output] : call.inPlace)
+    if (unsigned o = inputs.size() + output;
+        inPlace && !taken[input] && place[o] == o) {
+      place[o] = input;
+      taken[input] = true;
+    }
+  for (unsigned i : place)
+    buffers.push_back(memory[i].data());
+
+  std::vector<int64_t> scalars;
+  for (const KernelScalar &scalar : call.scalars)
+    scalars.push_back(
+        scalar.isStream()
+            ? context.streamKey(scalar.stream, scalar.layer)
+            : context.value(scalar.index) +
+                  context.microbatch * scalar.perMicrobatch);
+  SmallVector<int64_t> all{0, call.rows};
+  if (bounds.empty())
+    bounds = all;
+  for (size_t i = 0; i + 1 < bounds.size(); ++i)
+    function(buffers.data(), scalars.data(), bounds[i], bounds[i + 1]);
+
+  Tensors results;
+  for (auto [i, value] : llvm::enumerate(fused.getOutputs()))
+    results.push_back(
+        decode(memory[place[inputs.size() + i]], typeOf(value)));
+  return results;
+}

@@ -1,0 +1,56 @@
+// Compiles the fused op of a small program and runs it on tensors of doubles.
+#ifndef ORRERY_TEST_PASSES_EMIT_KERNEL_KERNELRUN_H
+#define ORRERY_TEST_PASSES_EMIT_KERNEL_KERNELRUN_H
+
+#include "passes/emit/kernel/KernelGen.h"
+#include "test/interpreter/Evaluate.h"
+#include "test/interpreter/ParseModule.h"
+
+namespace orrery::passes {
+
+/// A shared object in memory, for as long as this lives.
+class LoadedObject {
+public:
+  explicit LoadedObject(const std::string &bytes);
+  ~LoadedObject();
+  using Function = void (*)(void *const *, const int64_t *, int64_t, int64_t);
+  /// Null when there is none of this name.
+  Function find(const std::string &symbol) const;
+
+private:
+  void *handle = nullptr;
+};
+
+/// The one `dfg.fused` that the fuse stage makes of the ops `body`, which may
+/// use the arguments of `signature`.
+class FusedProgram {
+public:
+  FusedProgram(llvm::StringRef signature, llvm::StringRef body,
+               interpreter::RankContext context = {});
+
+  dfg::FusedOp getFused() { return fused; }
+  const KernelCall &getCall() const { return call; }
+
+  /// Random operands; ids reach two past both ends of a row.
+  interpreter::Tensors makeInputs(unsigned seed);
+  /// The results by the interpreter.
+  interpreter::Tensors expected(const interpreter::Tensors &inputs);
+  /// The results by the kernel, called for the rows between neighbours in
+  /// `bounds` (all rows when empty). Each in-place pair shares memory when
+  /// `inPlace`, the first pair of an output or input counting.
+  interpreter::Tensors run(const interpreter::Tensors &inputs,
+                           llvm::ArrayRef<int64_t> bounds = {},
+                           bool inPlace = false);
+
+private:
+  interpreter::ParsedModule module;
+  interpreter::RankContext context;
+  dfg::FusedOp fused;
+  KernelCall call;
+  std::unique_ptr<LoadedObject> object;
+  LoadedObject::Function function = nullptr;
+};
+
+} // namespace orrery::passes
+
+#endif // ORRERY_TEST_PASSES_EMIT_KERNEL_KERNELRUN_H
