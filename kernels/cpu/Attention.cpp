@@ -5,9 +5,6 @@
 #include "kernels/cpu/attention/Entry.h"
 
 namespace orrery::kernels {
-namespace {
-
-enum class Isa { Baseline, Avx2, Avx512 };
 
 Isa bestIsa() {
 #if defined(__x86_64__)
@@ -19,6 +16,8 @@ Isa bestIsa() {
 #endif
   return Isa::Baseline;
 }
+
+namespace {
 
 // Floats of one thread: 7 tiles of rows, 3 square tiles, dk and dv of a head.
 int64_t scratchFloats(const AttentionShape &shape) {
@@ -46,12 +45,11 @@ int64_t attentionScratchBytes(const AttentionShape &shape, int threads) {
 
 absl::Status attention(ElementType type,
                        const AttentionForwardArguments &arguments,
-                       void *scratch, int threads) {
+                       void *scratch, int threads, Isa isa) {
   if (type != ElementType::F32)
     return noSuchForm("attention", type, "f32");
   if (absl::Status status = checkShape(arguments.shape); !status.ok())
     return status;
-  static const Isa isa = bestIsa();
   float *floats = static_cast<float *>(scratch);
   const int64_t each = scratchFloats(arguments.shape);
 #if defined(__x86_64__)
@@ -67,12 +65,11 @@ absl::Status attention(ElementType type,
 
 absl::Status attentionGrad(ElementType type,
                            const AttentionBackwardArguments &arguments,
-                           void *scratch, int threads) {
+                           void *scratch, int threads, Isa isa) {
   if (type != ElementType::F32)
     return noSuchForm("attention_grad", type, "f32");
   if (absl::Status status = checkShape(arguments.shape); !status.ok())
     return status;
-  static const Isa isa = bestIsa();
   float *floats = static_cast<float *>(scratch);
   const int64_t each = scratchFloats(arguments.shape);
 #if defined(__x86_64__)

@@ -25,17 +25,24 @@
 
 namespace orrery::kernels {
 
+/// Instruction sets that the kernels are compiled for.
+enum class Isa { Baseline, Avx2, Avx512 };
+
+/// The widest that this processor has.
+Isa bestIsa();
+
 /// Bytes of scratch that either kernel needs for `threads` threads; the caller
 /// allocates it once, aligned to 64 bytes.
 int64_t attentionScratchBytes(const AttentionShape &shape, int threads);
 
-/// Unimplemented for types other than F32.
+/// Unimplemented for types other than F32. `isa` must be one that the processor
+/// has; sums are taken in an order that depends on it.
 absl::Status attention(ElementType type,
                        const AttentionForwardArguments &arguments,
-                       void *scratch, int threads);
+                       void *scratch, int threads, Isa isa = bestIsa());
 absl::Status attentionGrad(ElementType type,
                            const AttentionBackwardArguments &arguments,
-                           void *scratch, int threads);
+                           void *scratch, int threads, Isa isa = bestIsa());
 
 } // namespace orrery::kernels
 

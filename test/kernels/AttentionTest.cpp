@@ -81,7 +81,7 @@ struct Problem {
     return {from.data(), c.b * c.n * c.d, c.n * c.d, c.d};
   }
 
-  void run(int threads) {
+  void run(int threads, Isa isa = bestIsa()) {
     int64_t bytes = attentionScratchBytes(shape, threads);
     std::unique_ptr<void, decltype(&std::free)> scratch(
         std::aligned_alloc(64, (bytes + 63) / 64 * 64), &std::free);
@@ -89,7 +89,7 @@ struct Problem {
                                          packed(qkv, 1), packed(qkv, 2),
                                          plain(o),       lse.data()};
     ASSERT_TRUE(
-        attention(ElementType::F32, forward, scratch.get(), threads).ok());
+        attention(ElementType::F32, forward, scratch.get(), threads, isa).ok());
     AttentionBackwardArguments backward = {shape,
                                            packed(qkv, 0),
                                            packed(qkv, 1),
@@ -101,7 +101,8 @@ struct Problem {
                                            packed(gradQkv, 1),
                                            packed(gradQkv, 2)};
     ASSERT_TRUE(
-        attentionGrad(ElementType::F32, backward, scratch.get(), threads).ok());
+        attentionGrad(ElementType::F32, backward, scratch.get(), threads, isa)
+            .ok());
   }
 
   Case c;
@@ -113,18 +114,23 @@ struct Problem {
 
 class AttentionCases : public ::testing::TestWithParam<Case> {};
 
-TEST_P(AttentionCases, AgreesWithTheTruth) {
-  Problem p(GetParam());
-  p.run(2);
-  std::vector<double> o, lse, gradQ, gradK, gradV;
-  p.truth.forward(p.wide[0], p.wide[1], p.wide[2], o, lse);
-  expectClose(p.o, o, 3e-6, "o");
-  expectClose(p.lse, lse, 1e-6, "lse");
-  p.truth.backward(p.wide[0], p.wide[1], p.wide[2], widen(p.gradO), gradQ,
-                   gradK, gradV);
-  expectClose(p.unpack(p.gradQkv, 0), gradQ, 1e-5, "gradQ");
-  expectClose(p.unpack(p.gradQkv, 1), gradK, 1e-5, "gradK");
-  expectClose(p.unpack(p.gradQkv, 2), gradV, 1e-5, "gradV");
+TEST_P(AttentionCases, AgreesWithTheTruthOnEveryInstructionSet) {
+  for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512}) {
+    if (isa > bestIsa())
+      continue; // this processor lacks it
+    SCOPED_TRACE(static_cast<int>(isa));
+    Problem p(GetParam());
+    p.run(2, isa);
+    std::vector<double> o, lse, gradQ, gradK, gradV;
+    p.truth.forward(p.wide[0], p.wide[1], p.wide[2], o, lse);
+    expectClose(p.o, o, 3e-6, "o");
+    expectClose(p.lse, lse, 1e-6, "lse");
+    p.truth.backward(p.wide[0], p.wide[1], p.wide[2], widen(p.gradO), gradQ,
+                     gradK, gradV);
+    expectClose(p.unpack(p.gradQkv, 0), gradQ, 1e-5, "gradQ");
+    expectClose(p.unpack(p.gradQkv, 1), gradK, 1e-5, "gradK");
+    expectClose(p.unpack(p.gradQkv, 2), gradV, 1e-5, "gradV");
+  }
 }
 
 TEST_P(AttentionCases, BitsDoNotDependOnThreads) {

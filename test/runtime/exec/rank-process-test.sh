@@ -44,8 +44,8 @@ mkdir long && "$write" long 2 1000000 200 || fail "writing the long plan"
 "$mpiexec" --oversubscribe -n 2 "$run" long/plan --data long/data \
   --save saved >out 2>&1 &
 job=$!
-for _ in $(seq 300); do [ -e saved/latest ] && break; sleep 0.1; done
-[ -e saved/latest ] || fail "no checkpoint in 30 s"
+for _ in $(seq 600); do [ -e saved/latest ] && break; sleep 0.1; done
+[ -e saved/latest ] || fail "no checkpoint in 60 s"
 victim=$(pgrep -P "$job" -f orrery-run | head -n 1)
 [ -n "$victim" ] || fail "no rank to kill"
 kill -9 "$victim"
