@@ -51,7 +51,7 @@ ORRERY_INLINE Floats exp2Lanes(Floats x) {
   x = maximum(x, broadcast(-126.0f));
   Floats shifted = x + kRound;
   Floats r = x - (shifted - kRound);
-  Ints n = reinterpret_cast<Ints>(shifted) << 23; // the low bits are n
+  Words n = reinterpret_cast<Words>(shifted) << 23; // the low bits are n
   Floats p = broadcast(1.52527338040598402800e-5f);
   p = p * r + 1.54035303933816099544e-4f;
   p = p * r + 1.33335581464284434234e-3f;
@@ -60,7 +60,7 @@ ORRERY_INLINE Floats exp2Lanes(Floats x) {
   p = p * r + 2.40226506959100712333e-1f;
   p = p * r + 6.93147180559945309417e-1f;
   p = p * r + 1.0f;
-  return reinterpret_cast<Floats>(reinterpret_cast<Ints>(p) + n);
+  return reinterpret_cast<Floats>(reinterpret_cast<Words>(p) + n);
 }
 
 } // namespace orrery::kernels::ORRERY_ISA
