@@ -109,10 +109,10 @@ Value Lanes::dropout(Value x, double probability, Value key, Value first,
       builder, loc, arith::CmpIPredicate::uge, word,
       constant(builder.getI32Type(), int64_t(int32_t(threshold))));
   Type element = getElementTypeOrSelf(x);
-  Type wide = element.getIntOrFloatBitWidth() < 32 ? builder.getF32Type()
-                                                   : element;
-  Value scaled = arith::MulFOp::create(builder, loc, convert(x, wide),
-                                       constant(wide, 1.0 / (1.0 - probability)));
-  return arith::SelectOp::create(builder, loc, keep, convert(scaled, element),
-                                 constant(element, 0.0));
+  Value scale = constant(wide(element), 1.0 / (1.0 - probability));
+  Value scaled =
+      arith::MulFOp::create(builder, loc, convert(x, wide(element)), scale);
+  Value chosen = arith::SelectOp::create(builder, loc, keep, scaled,
+                                         constant(wide(element), 0.0));
+  return convert(chosen, element);
 }

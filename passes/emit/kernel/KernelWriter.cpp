@@ -225,20 +225,13 @@ void KernelWriter::writeWalk(int64_t walk) {
         sum, getElementTypeOrSelf(reduce.getResult()));
 }
 
-/// The type that a reduction of `reduce` accumulates in.
-static Type accumulatorType(ReduceOp reduce) {
-  Type element = getElementTypeOrSelf(reduce.getOperand());
-  return element.getIntOrFloatBitWidth() < 32
-             ? Float32Type::get(reduce.getContext())
-             : element;
-}
-
 void KernelWriter::writeColumns(int64_t walk, Value from, Value to,
                                 int64_t width, SmallVectorImpl<Value> &sums,
                                 ArrayRef<ReduceOp> reduces) {
   Lanes lanes{builder, loc, width};
   SmallVector<Value> start = llvm::map_to_vector(reduces, [&](ReduceOp reduce) {
-    return lanes.neutral(reduce.getKind(), accumulatorType(reduce));
+    return lanes.neutral(reduce.getKind(),
+                         lanes.wide(getElementTypeOrSelf(reduce.getType())));
   });
   auto loop =
       scf::ForOp::create(builder, loc, from, to, number(width), start);
@@ -251,9 +244,8 @@ void KernelWriter::writeColumns(int64_t walk, Value from, Value to,
     for (auto [i, sum] : llvm::enumerate(loop.getRegionIterArgs())) {
       ReduceOp reduce = reduces[i];
       Value value = evaluate(reduce.getOperand(), column, width, walk, known);
-      next.push_back(
-          lanes.combine(reduce.getKind(), sum,
-                        lanes.convert(value, accumulatorType(reduce))));
+      Value wide = lanes.convert(value, getElementTypeOrSelf(sum));
+      next.push_back(lanes.combine(reduce.getKind(), sum, wide));
     }
     // All loads come before all stores: outputs may lie on inputs.
     SmallVector<std::pair<Value, unsigned>> stores;
@@ -371,17 +363,18 @@ Value KernelWriter::evaluatePick(PickOp pick) {
   Value inside =
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, column,
                             number(space.columns));
-  auto choice = scf::IfOp::create(builder, loc, TypeRange{element}, inside,
-                                  /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(builder);
+  auto choice = scf::IfOp::create(builder, loc, TypeRange{one.wide(element)},
+                                  inside, /*withElseRegion=*/true);
   builder.setInsertionPointToStart(choice.thenBlock());
   Known known;
   Value picked = evaluate(pick.getOperand(), column, 1,
                           space.walk.lookup(pick.getResult()), known);
-  scf::YieldOp::create(builder, loc, picked);
+  scf::YieldOp::create(builder, loc,
+                       one.convert(picked, one.wide(element)));
   builder.setInsertionPointToStart(choice.elseBlock());
-  scf::YieldOp::create(builder, loc, one.constant(element, 0.0));
-  return choice.getResult(0);
+  scf::YieldOp::create(builder, loc, one.constant(one.wide(element), 0.0));
+  builder.setInsertionPointAfter(choice);
+  return one.convert(choice.getResult(0), element);
 }
 
 Value KernelWriter::evaluatePickGrad(PickGradOp pick, Value column,
@@ -397,9 +390,12 @@ Value KernelWriter::evaluatePickGrad(PickGradOp pick, Value column,
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                             lanes.splat(lane), lanes.iota());
   Type element = getElementTypeOrSelf(pick.getResult());
-  return arith::SelectOp::create(
-      builder, loc, isTarget, lanes.splat(rowValues.lookup(pick.getGrad())),
-      lanes.constant(element, 0.0));
+  Value grad = lanes.convert(lanes.splat(rowValues.lookup(pick.getGrad())),
+                             lanes.wide(element));
+  Value placed =
+      arith::SelectOp::create(builder, loc, isTarget, grad,
+                              lanes.constant(lanes.wide(element), 0.0));
+  return lanes.convert(placed, element);
 }
 
 Value KernelWriter::evaluateDropout(DropoutOp dropout, Value x, Value column,

@@ -59,16 +59,30 @@ static Value elementPointer(const Lanes &lanes, Type element, Value pointer,
                              element, pointer, ArrayRef<LLVM::GEPArg>{index});
 }
 
+/// What `element` is in memory: bf16 moves as an integer.
+static Type storageType(Type element) {
+  return element.isBF16() ? IntegerType::get(element.getContext(), 16)
+                          : element;
+}
+
 Value Lanes::load(Type element, Value pointer, Value index) const {
-  return LLVM::LoadOp::create(builder, loc, type(element),
-                              elementPointer(*this, element, pointer, index),
-                              element.getIntOrFloatBitWidth() / 8);
+  Type stored = storageType(element);
+  Value value =
+      LLVM::LoadOp::create(builder, loc, type(stored),
+                           elementPointer(*this, stored, pointer, index),
+                           element.getIntOrFloatBitWidth() / 8);
+  return stored == element ? value
+                           : arith::BitcastOp::create(builder, loc,
+                                                      type(element), value);
 }
 
 void Lanes::store(Value value, Value pointer, Value index) const {
   Type element = getElementTypeOrSelf(value);
+  Type stored = storageType(element);
+  if (stored != element)
+    value = arith::BitcastOp::create(builder, loc, type(stored), value);
   LLVM::StoreOp::create(builder, loc, value,
-                        elementPointer(*this, element, pointer, index),
+                        elementPointer(*this, stored, pointer, index),
                         element.getIntOrFloatBitWidth() / 8);
 }
 
@@ -76,14 +90,18 @@ void Lanes::store(Value value, Value pointer, Value index) const {
 // Elementwise ops
 //===----------------------------------------------------------------------===//
 
+Type Lanes::wide(Type element) const {
+  return element.getIntOrFloatBitWidth() < 32 ? builder.getF32Type() : element;
+}
+
 Value Lanes::convert(Value value, Type element) const {
   unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth();
   unsigned to = element.getIntOrFloatBitWidth();
   if (getElementTypeOrSelf(value) == element)
     return value;
   if (from == to) { // f16 and bf16
-    Value wide = convert(value, builder.getF32Type());
-    return convert(wide, element);
+    Value f32 = convert(value, builder.getF32Type());
+    return convert(f32, element);
   }
   if (from < to)
     return arith::ExtFOp::create(builder, loc, type(element), value);
@@ -182,10 +200,9 @@ Value Lanes::compute(Operation *op, ValueRange operands) const {
     return isa<FloatType>(getElementTypeOrSelf(operands[0]))
                ? convert(operands[0], element)
                : Value();
-  Type wide = element.getIntOrFloatBitWidth() < 32 ? builder.getF32Type()
-                                                   : element;
   SmallVector<Value> widened = llvm::map_to_vector(
-      operands, [&](Value operand) { return convert(operand, wide); });
+      operands,
+      [&](Value operand) { return convert(operand, wide(element)); });
   Value result = computeWide(*this, op, widened);
   return result ? convert(result, element) : result;
 }

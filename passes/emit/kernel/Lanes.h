@@ -8,7 +8,8 @@ namespace orrery::passes {
 
 /// Emits code for `width` neighbouring columns: vectors, or plain numbers when
 /// width is 1. Values are of the tensor's element type; 16-bit floats compute
-/// in f32 and are rounded after each op.
+/// in f32 and are rounded after each op. bf16 is only converted, loaded and
+/// stored: the machine has no other operation on it, not even a choice.
 struct Lanes {
   mlir::OpBuilder &builder;
   mlir::Location loc;
@@ -30,6 +31,8 @@ struct Lanes {
   /// The result of a `dfg` op that treats each element alone, given its
   /// operands: arithmetic, functions, casts. Null for another op.
   mlir::Value compute(mlir::Operation *op, mlir::ValueRange operands) const;
+  /// The type that elements of `element` compute in: f32 or f64.
+  mlir::Type wide(mlir::Type element) const;
   /// `value` of float type as `element`.
   mlir::Value convert(mlir::Value value, mlir::Type element) const;
   /// x kept where the random word of its element is at least

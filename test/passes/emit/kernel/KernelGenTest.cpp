@@ -7,15 +7,13 @@ using namespace orrery;
 using namespace orrery::interpreter;
 using namespace orrery::passes;
 
-/// `text` with X for a full tensor type, R for one number per row, C for one
-/// per column, I for row ids, L for the number of columns.
+/// `text` with types for $X (a full tensor), $R (one number per row), $C (one
+/// per column), $r and $c (the same in f32) and $I (an id per row).
 static std::string withTypes(std::string text, int64_t columns,
                              const std::string &element = "f32") {
-  std::string length = std::to_string(columns);
-  std::string result;
+  std::string length = std::to_string(columns), result;
   for (size_t i = 0; i < text.size(); ++i) {
-    bool alone = text[i] == '$';
-    if (!alone) {
+    if (text[i] != '$') {
       result += text[i];
       continue;
     }
@@ -23,10 +21,9 @@ static std::string withTypes(std::string text, int64_t columns,
     case 'X': result += "tensor<5x3x" + length + "x" + element + ">"; break;
     case 'R': result += "tensor<5x3x" + element + ">"; break;
     case 'C': result += "tensor<" + length + "x" + element + ">"; break;
-    case 'I': result += "tensor<5x3xi32>"; break;
-    case 'F': result += "tensor<5x3x" + length + "xf32>"; break;
     case 'r': result += "tensor<5x3xf32>"; break;
-    case 'L': result += length; break;
+    case 'c': result += "tensor<" + length + "xf32>"; break;
+    case 'I': result += "tensor<5x3xi32>"; break;
     }
   }
   return result;
@@ -65,8 +62,8 @@ static const char *const kNorm = R"(
 
 static const char *const kNormGrad = R"(
   %dx, %dg, %db = dfg.layer_norm_grad %dy, %x, %mean, %rstd, %g
-      : $X, $X, $r, $r, $C -> $X, $C, $C
-  "test.use"(%dx, %dg) : ($X, $C) -> ())";
+      : $X, $X, $r, $r, $C -> $X, $c, $c
+  "test.use"(%dx, %dg) : ($X, $c) -> ())";
 
 static const char *const kLoss = R"(
   %m = dfg.reduce max %x {dims = array<i64: 2>} : $X -> $R
