@@ -36,8 +36,8 @@ double orrery::passes::collectiveSeconds(Collective kind, int64_t bytes,
 
 int64_t orrery::passes::localBytes(RankedTensorType type, ArrayRef<Axes> dims,
                                    MeshAttr mesh) {
-  int64_t bytes = type.getNumElements() *
-                  ((type.getElementTypeBitWidth() + 7) / 8);
+  int64_t bytes =
+      type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
   for (const Axes &dim : dims)
     bytes /= mesh.getSize(dim);
   return bytes;

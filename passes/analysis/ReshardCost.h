@@ -17,8 +17,13 @@ struct Machine {
   double networkLatency = 20e-6;  // seconds per collective, across nodes
 };
 
-enum class Collective { AllReduce, ReduceScatter, AllGather, AllSlice,
-                        AllToAll };
+enum class Collective {
+  AllReduce,
+  ReduceScatter,
+  AllGather,
+  AllSlice,
+  AllToAll
+};
 
 /// Seconds that `kind` takes over `axes`. `bytes` are those of the larger of
 /// operand and result on one rank. With n ranks on the axes,

@@ -74,8 +74,7 @@ void PathSearch::reach(const std::string &from, ReshardStep step) {
       return;
   const Node &previous = nodes.at(from);
   // The smallest surcharge makes the shorter of two free paths win.
-  double seconds =
-      previous.seconds + secondsOf(step, previous.state) + 1e-12;
+  double seconds = previous.seconds + secondsOf(step, previous.state) + 1e-12;
   std::string key = keyOf(step.after, mesh);
   auto [it, inserted] = nodes.try_emplace(key);
   if (!inserted && it->second.seconds <= seconds)
@@ -98,8 +97,8 @@ void PathSearch::expand(const std::string &key) {
         break;
       Sharding scattered = resolved;
       scattered.dims[dim].push_back(axis);
-      reach(key, {Collective::ReduceScatter, {axis}, int64_t(dim), 0,
-                  scattered});
+      reach(key,
+            {Collective::ReduceScatter, {axis}, int64_t(dim), 0, scattered});
     }
   }
   for (size_t dim : dims) {
@@ -114,8 +113,8 @@ void PathSearch::expand(const std::string &key) {
         continue;
       Sharding moved = gathered;
       moved.dims[to].push_back(axis);
-      reach(key, {Collective::AllToAll, {axis}, int64_t(dim), int64_t(to),
-                  moved});
+      reach(key,
+            {Collective::AllToAll, {axis}, int64_t(dim), int64_t(to), moved});
     }
   }
   for (size_t dim : dims)

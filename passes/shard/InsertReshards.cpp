@@ -28,7 +28,8 @@ private:
   LogicalResult readFactors();
   LogicalResult placeOperands(Operation *op, const PartialPlan &plan);
   LogicalResult place(OpOperand &operand, ArrayRef<Axes> dims,
-                      bool keepPartial);
+                      const Axes &partial);
+  void agreeOnSums(const PartialPlan &plan);
   void stateResults(Operation *op, const PartialPlan &plan);
   std::optional<SmallVector<Axes, 4>> wantedOf(OpOperand &operand);
   FailureOr<Value> bring(OpOperand &operand, const Sharding &target);
@@ -36,6 +37,9 @@ private:
   func::FuncOp function;
   MeshAttr mesh;
   OpFactors factors;
+  /// Per parameter or metric, the axes over which all that is added to it is
+  /// partial.
+  DenseMap<Attribute, Axes> accumulated;
   /// Every state in which a value is at hand, the one it is made in first.
   using States = SmallVector<std::pair<Sharding, Value>, 2>;
   DenseMap<Value, States> states;
@@ -53,8 +57,8 @@ LogicalResult Resharder::readFactors() {
     if (auto attr = op->getAttrOfType<ArrayAttr>(kFactorsAttr)) {
       if (failed(own.fromAttr(attr))) {
         op->emitOpError() << "has " << kFactorsAttr << " " << attr
-                          << ", which does not fit its "
-                          << own.getAxes().size() << " factors";
+                          << ", which does not fit its " << own.getAxes().size()
+                          << " factors";
         return WalkResult::interrupt();
       }
     } else {
@@ -98,6 +102,31 @@ std::optional<SmallVector<Axes, 4>> Resharder::wantedOf(OpOperand &operand) {
   return std::nullopt;
 }
 
+static std::string textOf(Attribute attr) {
+  std::string text;
+  llvm::raw_string_ostream(text) << attr;
+  return text;
+}
+
+/// Remarks why `operand` is resharded.
+static void explain(OpOperand &operand, ShardingAttr from, ShardingAttr to) {
+  Operation *op = operand.getOwner(), *maker = operand.get().getDefiningOp();
+  auto remark = remark::passed(
+      op->getLoc(),
+      remark::RemarkOpts::name("reshard").category("dfg-insert-reshards"));
+  if (!remark)
+    return;
+  bool reduces = from.getPartial().size() > to.getPartial().size();
+  std::string text = op->getName().getStringRef().str() + " needs operand " +
+                     std::to_string(operand.getOperandNumber()) + " as " +
+                     textOf(to) + ", ";
+  text += maker ? maker->getName().getStringRef() : "an argument";
+  text += " gives it as " + textOf(from);
+  text += reduces ? ": to reduce later would be wrong or move no fewer bytes"
+                  : ": the factors of the two are split differently";
+  remark << text;
+}
+
 /// The value of `operand` in state `target`: at hand, or by the cheapest
 /// reshard from a state that is.
 FailureOr<Value> Resharder::bring(OpOperand &operand, const Sharding &target) {
@@ -124,29 +153,22 @@ FailureOr<Value> Resharder::bring(OpOperand &operand, const Sharding &target) {
   OpBuilder builder(op);
   ShardingAttr from = best->first.toAttr(op->getContext()),
                to = target.toAttr(op->getContext());
-  Value moved = ReshardOp::create(builder, op->getLoc(), best->second, from, to);
+  Value moved =
+      ReshardOp::create(builder, op->getLoc(), best->second, from, to);
   for (StringRef name : {kLayerAttr, StringLiteral("dfg.recompute")})
     if (Attribute attr = op->getAttr(name))
       moved.getDefiningOp()->setAttr(name, attr);
   setSharding(moved, target);
-  remark::passed(op->getLoc(),
-                 remark::RemarkOpts::name("reshard").category(
-                     "dfg-insert-reshards"))
-      << "operand " << std::to_string(operand.getOperandNumber()) << " of "
-      << op->getName().getStringRef() << " is wanted in another state";
+  explain(operand, from, to);
   known.push_back({target, moved});
   return moved;
 }
 
 LogicalResult Resharder::place(OpOperand &operand, ArrayRef<Axes> dims,
-                               bool keepPartial) {
+                               const Axes &partial) {
   Sharding target;
   target.dims.assign(dims.begin(), dims.end());
-  if (keepPartial) {
-    const Sharding &made = states[operand.get()].front().first;
-    target.partial = made.partial;
-    target.reduction = made.reduction;
-  }
+  target.partial = partial;
   FailureOr<Value> value = bring(operand, target);
   if (failed(value))
     return failure();
@@ -154,10 +176,38 @@ LogicalResult Resharder::place(OpOperand &operand, ArrayRef<Axes> dims,
   return success();
 }
 
+/// What a step adds up by, where the sum is reduced once a step.
+static Attribute accumulatorOf(Operation *op) {
+  if (auto accumulate = dyn_cast<AccumulateGradOp>(op))
+    return accumulate.getParameterAttr();
+  if (auto metric = dyn_cast<MetricOp>(op))
+    return metric.getNameAttr();
+  return {};
+}
+
+/// Partial and whole gradients of one parameter cannot be added up and reduced
+/// later: all its uses stay partial over the axes that they have in common.
+void Resharder::agreeOnSums(const PartialPlan &plan) {
+  function.walk([&](Operation *op) {
+    Attribute accumulator = accumulatorOf(op);
+    if (!accumulator)
+      return;
+    OpOperand &operand = op->getOpOperand(0);
+    Axes axes;
+    if (plan.keepsPartial(operand))
+      axes = plan.partialAxes(operand.get());
+    auto [it, inserted] = accumulated.try_emplace(accumulator, axes);
+    if (!inserted)
+      llvm::erase_if(it->second, [&](StringAttr axis) {
+        return !llvm::is_contained(axes, axis);
+      });
+  });
+}
+
 LogicalResult Resharder::placeOperands(Operation *op, const PartialPlan &plan) {
   auto it = factors.find(op);
+  Attribute accumulator = accumulatorOf(op);
   for (OpOperand &operand : op->getOpOperands()) {
-    bool keep = plan.keepsPartial(operand);
     std::optional<SmallVector<Axes, 4>> dims =
         it != factors.end()
             ? it->second.placement(
@@ -167,13 +217,18 @@ LogicalResult Resharder::placeOperands(Operation *op, const PartialPlan &plan) {
       return op->emitOpError()
              << "has no factor rule and no recorded operand state, so it "
                 "cannot be made local";
-    if (failed(place(operand, *dims, keep)))
+    Axes partial;
+    if (accumulator)
+      partial = accumulated.lookup(accumulator);
+    else if (plan.keepsPartial(operand))
+      partial = plan.partialAxes(operand.get());
+    if (failed(place(operand, *dims, partial)))
       return failure();
     if (it == factors.end() && !isa<func::ReturnOp>(op)) {
       Sharding state = *getSharding(operand.get());
-      op->setAttr(kShardingAttr,
-                  ArrayAttr::get(op->getContext(),
-                                 {state.toAttr(op->getContext())}));
+      op->setAttr(
+          kShardingAttr,
+          ArrayAttr::get(op->getContext(), {state.toAttr(op->getContext())}));
     }
   }
   return success();
@@ -207,6 +262,7 @@ LogicalResult Resharder::run() {
   if (failed(readFactors()))
     return failure();
   PartialPlan plan(function, factors, mesh);
+  agreeOnSums(plan);
   for (BlockArgument argument : function.getArguments()) {
     std::optional<Sharding> seed = getSharding(argument);
     if (!seed)
@@ -233,8 +289,8 @@ struct InsertReshardsPass
   void runOnOperation() override {
     MeshAttr mesh = getMesh(getOperation());
     if (!mesh) {
-      getOperation().emitOpError() << "has no mesh: " << kMeshAttr
-                                   << " = #dfg.mesh<…> is missing";
+      getOperation().emitOpError()
+          << "has no mesh: " << kMeshAttr << " = #dfg.mesh<…> is missing";
       return signalPassFailure();
     }
     WalkResult result = getOperation().walk([&](func::FuncOp function) {

@@ -73,8 +73,8 @@ LogicalResult Localizer::addOffsets(ShardableOpInterface op) {
                       size_t index) -> LogicalResult {
         std::optional<Sharding> state = getSharding(value);
         if (!state)
-          return op.emitOpError() << what << " " << index << " has no "
-                                  << kShardingAttr;
+          return op.emitOpError()
+                 << what << " " << index << " has no " << kShardingAttr;
         factors.claim(tensor, state->dims);
         return success();
       })))
@@ -128,8 +128,7 @@ Value Localizer::collective(OpBuilder &builder, ReshardOp op, Value operand,
         builder, loc, resize(operand, step.dim, shape[step.dim] / parts),
         operand, axes, dim);
   case Collective::AllToAll: {
-    RankedTensorType type =
-        resize(operand, step.dim, shape[step.dim] * parts);
+    RankedTensorType type = resize(operand, step.dim, shape[step.dim] * parts);
     SmallVector<int64_t> sizes(type.getShape());
     sizes[step.split] /= parts;
     return AllToAllOp::create(
@@ -138,6 +137,25 @@ Value Localizer::collective(OpBuilder &builder, ReshardOp op, Value operand,
   }
   }
   llvm_unreachable("all kinds are handled");
+}
+
+/// Remarks what a collective does for a reshard, and what it moves.
+static void explain(Operation *made, const ReshardStep &step, ReshardOp op) {
+  auto remark = remark::passed(
+      op.getLoc(),
+      remark::RemarkOpts::name("collective").category("dfg-localize"));
+  if (!remark)
+    return;
+  auto bytes = [](Value value) {
+    return localBytes(cast<RankedTensorType>(value.getType()), {}, MeshAttr());
+  };
+  std::string axes;
+  for (StringAttr axis : step.axes)
+    axes += (axes.empty() ? "" : ":") + axis.str();
+  int64_t larger =
+      std::max(bytes(made->getOperand(0)), bytes(made->getResult(0)));
+  remark << made->getName().getStringRef().str() + " over " + axes + " of " +
+                std::to_string(larger) + " bytes on each rank";
 }
 
 /// Replaces a reshard by the collectives of the cheapest path.
@@ -156,10 +174,7 @@ LogicalResult Localizer::lower(ReshardOp op) {
     Operation *made = value.getDefiningOp();
     made->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     setSharding(value, step.after);
-    remark::passed(
-        op.getLoc(),
-        remark::RemarkOpts::name("collective").category("dfg-localize"))
-        << made->getName().getStringRef();
+    explain(made, step, op);
   }
   op.getResult().replaceAllUsesWith(value);
   op.erase();
@@ -203,6 +218,9 @@ LogicalResult Localizer::run() {
 
 static LogicalResult localizeParameter(ParameterOp parameter, MeshAttr mesh) {
   auto type = cast<RankedTensorType>(parameter.getType());
+  if (parameter.getGlobalType())
+    return parameter.emitOpError()
+           << "is local already: global_type is " << *parameter.getGlobalType();
   if (!parameter.getSharding())
     return parameter.emitOpError() << "has no sharding; run dfg-seed first";
   Sharding sharding = Sharding::get(*parameter.getSharding());
@@ -216,8 +234,8 @@ struct LocalizePass : orrery::passes::impl::LocalizePassBase<LocalizePass> {
   void runOnOperation() override {
     MeshAttr mesh = getMesh(getOperation());
     if (!mesh) {
-      getOperation().emitOpError() << "has no mesh: " << kMeshAttr
-                                   << " = #dfg.mesh<…> is missing";
+      getOperation().emitOpError()
+          << "has no mesh: " << kMeshAttr << " = #dfg.mesh<…> is missing";
       return signalPassFailure();
     }
     WalkResult result = getOperation().walk([&](Operation *op) {

@@ -45,7 +45,8 @@ static bool sameSet(const Axes &a, const Axes &b) {
 
 /// Partial, not to be reduced at once, and over axes that this op neither
 /// splits nor reduces.
-bool PartialPlan::mayKeep(OpOperand &operand, const FactorAxes &opFactors) const {
+bool PartialPlan::mayKeep(OpOperand &operand,
+                          const FactorAxes &opFactors) const {
   auto it = partial.find(operand.get());
   return it != partial.end() && !it->second.empty() &&
          !reduced.contains(operand.get()) &&
@@ -86,9 +87,9 @@ void PartialPlan::keepOperands(Operation *op, const FactorAxes *opFactors) {
       alone.push_back(&operand);
     if (linearity != Linearity::Together || isZero(operand.get()))
       continue;
-    if (may && (together.empty() ||
-                sameSet(partial.lookup(operand.get()),
-                        partial.lookup(together.front()->get()))))
+    if (may &&
+        (together.empty() || sameSet(partial.lookup(operand.get()),
+                                     partial.lookup(together.front()->get()))))
       together.push_back(&operand);
     else
       allTogether = false;
@@ -145,8 +146,8 @@ bool PartialPlan::decideBackward() {
         continue;
       SmallVector<Axes, 4> dims = opFactors.placement(
           opFactors.getRule().results[result.getResultNumber()]);
-      double here = localBytes(cast<RankedTensorType>(result.getType()), dims,
-                               mesh);
+      double here =
+          localBytes(cast<RankedTensorType>(result.getType()), dims, mesh);
       double later = 0;
       bool needed = false;
       for (OpOperand &use : result.getUses()) {

@@ -67,8 +67,8 @@ void Propagation::collect() {
         seeds.size() != 1)
       return;
     (isa<AccumulateGradOp>(op) ? parameterSeeds : otherSeeds)
-        .insert({op->getOperand(0),
-                 Sharding::get(cast<ShardingAttr>(seeds[0]))});
+        .insert(
+            {op->getOperand(0), Sharding::get(cast<ShardingAttr>(seeds[0]))});
   });
 }
 
@@ -123,10 +123,11 @@ InFlightDiagnostic Propagation::refuse(Operation *op, int64_t size,
   int64_t parts = mesh.getSize(axes);
   int64_t nearest = std::max<int64_t>((size + parts / 2) / parts, 1) * parts;
   InFlightDiagnostic diagnostic = op->emitOpError();
-  diagnostic << "cannot split a factor of size " << size << " evenly over axis ";
+  diagnostic << "cannot split a factor of size " << size
+             << " evenly over axis ";
   llvm::interleave(
-      axes, diagnostic,
-      [&](StringAttr axis) { diagnostic << axis.getValue(); }, ":");
+      axes, diagnostic, [&](StringAttr axis) { diagnostic << axis.getValue(); },
+      ":");
   diagnostic << " of size " << parts << "; the nearest legal size is "
              << nearest << "; it is a part of ";
   return diagnostic;
@@ -214,8 +215,8 @@ struct PropagatePass : orrery::passes::impl::PropagatePassBase<PropagatePass> {
   void runOnOperation() override {
     MeshAttr mesh = getMesh(getOperation());
     if (!mesh) {
-      getOperation().emitOpError() << "has no mesh: " << kMeshAttr
-                                   << " = #dfg.mesh<…> is missing";
+      getOperation().emitOpError()
+          << "has no mesh: " << kMeshAttr << " = #dfg.mesh<…> is missing";
       return signalPassFailure();
     }
     WalkResult result = getOperation().walk([&](func::FuncOp function) {

@@ -62,8 +62,8 @@ void ScatterGatherPass::scatter(SendOp send) {
     part.getDefiningOp()->setAttr(kLayerAttr, layer);
   setSharding(part, partState);
   send->setOperand(0, part);
-  send->setAttr(kShardingAttr, builder.getArrayAttr(
-                                   {partState.toAttr(&getContext())}));
+  send->setAttr(kShardingAttr,
+                builder.getArrayAttr({partState.toAttr(&getContext())}));
 }
 
 void ScatterGatherPass::gather(ReceiveOp receive) {
@@ -76,9 +76,8 @@ void ScatterGatherPass::gather(ReceiveOp receive) {
   auto [partType, partState] = cut(type, *state, dim);
   OpBuilder builder(receive);
   builder.setInsertionPointAfter(receive);
-  auto gathered =
-      AllGatherOp::create(builder, receive.getLoc(), type, whole, axes(),
-                          builder.getI64IntegerAttr(dim));
+  auto gathered = AllGatherOp::create(builder, receive.getLoc(), type, whole,
+                                      axes(), builder.getI64IntegerAttr(dim));
   if (Attribute layer = receive->getAttr(kLayerAttr))
     gathered->setAttr(kLayerAttr, layer);
   whole.replaceAllUsesExcept(gathered, gathered);

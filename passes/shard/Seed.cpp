@@ -39,8 +39,8 @@ private:
 
 /// Splits dimension `dim` over `axis` unless the axis has size 1.
 LogicalResult Seeder::split(Operation *op, Sharding &sharding,
-                            RankedTensorType type, int64_t dim,
-                            StringAttr axis, const Twine &what) {
+                            RankedTensorType type, int64_t dim, StringAttr axis,
+                            const Twine &what) {
   int64_t parts = mesh.getSize(axis), size = type.getDimSize(dim);
   if (parts == 1)
     return success();
@@ -108,11 +108,10 @@ FailureOr<Sharding> Seeder::residual(Operation *op, Value value) {
 }
 
 template <typename Op> FailureOr<ShardingAttr> Seeder::ofParameter(Op op) {
-  auto parameter = symbols.lookupNearestSymbolFrom<ParameterOp>(
-      op, op.getParameterAttr());
+  auto parameter =
+      symbols.lookupNearestSymbolFrom<ParameterOp>(op, op.getParameterAttr());
   if (!parameter)
-    return op.emitOpError() << "names the parameter "
-                            << op.getParameterAttr()
+    return op.emitOpError() << "names the parameter " << op.getParameterAttr()
                             << ", which does not exist here";
   return *parameter.getSharding();
 }
