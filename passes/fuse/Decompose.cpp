@@ -91,8 +91,8 @@ static void decompose(LayerNormOp norm) {
   Value variance = rows.average(rows.mul(centred, centred));
   Value epsilon = rows.constant(norm.getEpsilon().convertToDouble());
   Value rstd = rows.rsqrt(rows.add(variance, epsilon));
-  Value scaled = rows.mul(rows.mul(centred, rows.fromRows(rstd)),
-                          rows.fromColumns(norm.getGamma()));
+  Value normal = rows.mul(centred, rows.fromRows(rstd));
+  Value scaled = rows.mul(normal, rows.fromColumns(norm.getGamma()));
   Value result = rows.add(scaled, rows.fromColumns(norm.getBeta()));
   norm.replaceAllUsesWith(ValueRange{
       rows.cast(result, norm.getResult().getType()), mean, rstd});
@@ -103,21 +103,21 @@ static void decompose(LayerNormGradOp grad) {
   RowBuilder rows(grad, grad.getOperand());
   Value dy = rows.widen(grad.getGrad());
   Value rstd = rows.fromRows(grad.getRstd());
-  Value xhat = rows.mul(rows.sub(rows.widen(grad.getOperand()),
-                                 rows.fromRows(grad.getMean())),
-                        rstd);
+  Value x = rows.widen(grad.getOperand());
+  Value centred = rows.sub(x, rows.fromRows(grad.getMean()));
+  Value xhat = rows.mul(centred, rstd);
   Value scaled = rows.mul(dy, rows.fromColumns(grad.getGamma()));
   Value shift = rows.fromRows(rows.average(scaled));
   Value slope = rows.fromRows(rows.average(rows.mul(scaled, xhat)));
-  Value dx = rows.mul(
-      rstd, rows.sub(rows.sub(scaled, shift), rows.mul(xhat, slope)));
-  auto columns = [&](Value product, Value result) {
+  Value shifted = rows.sub(scaled, shift);
+  Value dx = rows.mul(rstd, rows.sub(shifted, rows.mul(xhat, slope)));
+  auto sum = [&](Value product, Value result) {
     return rows.cast(rows.columnSum(product), result.getType());
   };
-  grad.replaceAllUsesWith(
-      ValueRange{rows.cast(dx, grad.getGradOperand().getType()),
-                 columns(rows.mul(dy, xhat), grad.getGradGamma()),
-                 columns(dy, grad.getGradBeta())});
+  dx = rows.cast(dx, grad.getGradOperand().getType());
+  Value dgamma = sum(rows.mul(dy, xhat), grad.getGradGamma());
+  Value dbeta = sum(dy, grad.getGradBeta());
+  grad.replaceAllUsesWith(ValueRange{dx, dgamma, dbeta});
   grad.erase();
 }
 

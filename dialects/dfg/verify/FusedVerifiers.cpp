@@ -46,9 +46,6 @@ static LogicalResult checkTypes(FusedOp op, StringRef what, ValueRange values,
 }
 
 LogicalResult FusedOp::verify() {
-  if (getShape().empty()) // C3
-    return emitOpError("iteration space has no dimensions, must have at least "
-                       "the columns");
   Block &block = getBody().front();
   if (failed(checkTypes(*this, "input", block.getArguments(), getInputs())))
     return failure();

@@ -1,6 +1,8 @@
 // Every generated kernel against the interpreter, over awkward row lengths.
 #include "test/passes/emit/kernel/KernelRun.h"
 
+#include "mlir/IR/IRMapping.h"
+
 #include <gtest/gtest.h>
 
 using namespace orrery;
@@ -80,6 +82,17 @@ static const char *const kLoss = R"(
   %dz = dfg.sub %q, %pg : $X
   "test.use"(%m, %t, %dz) : ($R, $R, $X) -> ())";
 
+static const char *const kAdam = R"(
+  %step = dfg.div %lr, %c : tensor<f32>
+  %0 = dfg.broadcast %step {dims = array<i64>} : tensor<f32> to $c
+  %beta = dfg.constant 0.9 : $c
+  %1 = dfg.mul %m, %beta : $c
+  %2 = dfg.add %1, %g : $c
+  %3 = dfg.mul %2, %0 : $c
+  %4 = dfg.sub %w, %3 : $c
+  %5 = dfg.cast %4 : $c to $C
+  "test.use"(%2, %4, %5) : ($c, $c, $C) -> ())";
+
 struct Case {
   const char *name, *signature, *body;
 };
@@ -88,6 +101,8 @@ static const Case kCases[] = {
     {"Norm", "%x: $X, %y: $X, %b: $C, %g: $C", kNorm},
     {"NormGrad", "%dy: $X, %x: $X, %mean: $r, %rstd: $r, %g: $C", kNormGrad},
     {"Loss", "%x: $X, %ids: $I", kLoss},
+    {"Adam", "%w: $c, %g: $c, %m: $c, %lr: tensor<f32>, %c: tensor<f32>",
+     kAdam},
 };
 
 class Kernels : public testing::TestWithParam<std::tuple<Case, int64_t>> {
@@ -119,7 +134,8 @@ TEST_P(Kernels, GiveTheSameBitsForEverySplitOfTheRows) {
   Tensors inputs = program.makeInputs(2);
   Tensors whole = program.run(inputs);
   int64_t rows = program.getCall().rows;
-  Tensors split = program.run(inputs, {0, 1, rows / 3, rows - 1, rows});
+  Tensors split =
+      program.run(inputs, {0, rows / 5, rows / 2, rows - 1, rows});
   for (size_t i = 0; i < whole.size(); ++i)
     EXPECT_EQ(whole[i].data, split[i].data) << "result " << i;
 }
@@ -147,3 +163,157 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(std::get<0>(info.param).name) +
              std::to_string(std::get<1>(info.param));
     });
+
+//===----------------------------------------------------------------------===//
+// Spaces of other ranks
+//===----------------------------------------------------------------------===//
+
+TEST(Kernel, ReadsValuesThatLackSomeRowDimensions) {
+  FusedProgram program("%a: tensor<3xf32>, %b: tensor<5x7xf32>", R"(
+    %0 = dfg.broadcast %a {dims = array<i64: 1>}
+        : tensor<3xf32> to tensor<5x3x7xf32>
+    %1 = dfg.broadcast %b {dims = array<i64: 0, 2>}
+        : tensor<5x7xf32> to tensor<5x3x7xf32>
+    %2 = dfg.add %0, %1 : tensor<5x3x7xf32>
+    "test.use"(%2) : (tensor<5x3x7xf32>) -> ())");
+  Tensors inputs = program.makeInputs(5);
+  expectClose(program.run(inputs), program.expected(inputs), 1e-6);
+}
+
+TEST(Kernel, ComputesSingleNumbersInDoublePrecision) {
+  FusedProgram program("%a: tensor<f64>, %b: tensor<f32>", R"(
+    %two = dfg.constant 2.0 : tensor<f64>
+    %0 = dfg.mul %a, %a : tensor<f64>
+    %1 = dfg.add %0, %two : tensor<f64>
+    %2 = dfg.sqrt %1 : tensor<f64>
+    %3 = dfg.cast %2 : tensor<f64> to tensor<f32>
+    %4 = dfg.maximum %3, %b : tensor<f32>
+    "test.use"(%2, %4) : (tensor<f64>, tensor<f32>) -> ())");
+  Tensors inputs = program.makeInputs(6);
+  Tensors actual = program.run(inputs), expected = program.expected(inputs);
+  EXPECT_LT(distance(actual[0], expected[0]), 1e-15);
+  EXPECT_LT(distance(actual[1], expected[1]), 1e-7);
+  EXPECT_EQ(program.getCall().rows, 1);
+}
+
+TEST(Kernel, ReducesARowOfItsOwn) {
+  FusedProgram program("%a: tensor<100xf32>, %s: tensor<f32>", R"(
+    %0 = dfg.reduce sum %a {dims = array<i64: 0>}
+        : tensor<100xf32> -> tensor<f32>
+    %1 = dfg.mul %0, %s : tensor<f32>
+    "test.use"(%1) : (tensor<f32>) -> ())");
+  Tensors inputs = program.makeInputs(7);
+  expectClose(program.run(inputs), program.expected(inputs), 1e-6);
+}
+
+TEST(Kernel, LetsNotANumberThrough) {
+  FusedProgram program("%x: tensor<2x19xf32>", R"(
+    %0 = dfg.reduce max %x {dims = array<i64: 1>}
+        : tensor<2x19xf32> -> tensor<2xf32>
+    %1 = dfg.exp %x : tensor<2x19xf32>
+    %2 = dfg.gelu tanh %x : tensor<2x19xf32>
+    "test.use"(%0, %1, %2)
+        : (tensor<2xf32>, tensor<2x19xf32>, tensor<2x19xf32>) -> ())");
+  Tensors inputs = program.makeInputs(8);
+  for (int64_t at : {3, 17}) { // in a vector, in the rest
+    Tensors broken = inputs;
+    broken[0].data[at] = NAN;
+    Tensors results = program.run(broken);
+    EXPECT_TRUE(std::isnan(results[0].data[0]));
+    EXPECT_FALSE(std::isnan(results[0].data[1]));
+    EXPECT_TRUE(std::isnan(results[1].data[at]));
+    EXPECT_TRUE(std::isnan(results[2].data[at]));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The library
+//===----------------------------------------------------------------------===//
+
+static const char *const kDropouts = R"(
+  func.func @f(%x: tensor<4x2x8xf32>) {
+    %0 = dfg.dropout %x {probability = 0.1 : f64, stream = "a", layer = 0 : i64,
+        extent = array<i64: 4, 8, 8>, offset = [#dfg.index<0>, #dfg.index<0 + dp * 2>,
+        #dfg.index<0>]} : tensor<4x2x8xf32>
+    %2 = dfg.dropout %x {probability = 0.1 : f64, stream = "b", layer = 7 : i64,
+        extent = array<i64: 4, 8, 8>, offset = [#dfg.index<4>, #dfg.index<0>,
+        #dfg.index<8>]} : tensor<4x2x8xf32>
+    return
+  }
+)";
+
+/// Puts each dropout of kDropouts into a fused op of its own.
+static llvm::SmallVector<dfg::FusedOp> wrapEach(mlir::ModuleOp module) {
+  llvm::SmallVector<dfg::DropoutOp> dropouts;
+  module.walk([&](dfg::DropoutOp op) { dropouts.push_back(op); });
+  llvm::SmallVector<dfg::FusedOp> all;
+  for (dfg::DropoutOp dropout : dropouts) {
+    mlir::OpBuilder builder(dropout);
+    auto fused = dfg::FusedOp::create(
+        builder, dropout.getLoc(), dropout->getResultTypes(),
+        dropout->getOperands(), dropout.getType().getShape());
+    mlir::Block &body = fused.getBody().emplaceBlock();
+    mlir::IRMapping map;
+    map.map(dropout.getOperand(),
+            body.addArgument(dropout.getType(), dropout.getLoc()));
+    builder.setInsertionPointToEnd(&body);
+    mlir::Operation *copy = builder.clone(*dropout, map);
+    dfg::YieldOp::create(builder, dropout.getLoc(), copy->getResults());
+    all.push_back(fused);
+  }
+  return all;
+}
+
+TEST(KernelLibrary, SharesOneKernelAmongLayers) {
+  ParsedModule module(kDropouts);
+  auto fused = wrapEach(*module);
+  KernelLibrary library(module.getContext());
+  auto first = library.add(fused[0]), second = library.add(fused[1]);
+  ASSERT_TRUE(succeeded(first) && succeeded(second));
+  EXPECT_EQ(library.getKernels().size(), 1u);
+  EXPECT_EQ(library.getKernels()[0].buffers, 2u);
+  EXPECT_EQ(library.getKernels()[0].scalars, 4u);
+  EXPECT_EQ(library.getKernels()[0].description, "dropout");
+  EXPECT_EQ(first->rows, 8);
+
+  ASSERT_EQ(second->scalars.size(), 4u);
+  EXPECT_EQ(second->scalars[0].stream, "b");
+  EXPECT_EQ(second->scalars[0].layer, 7);
+  EXPECT_EQ(second->scalars[1].perMicrobatch, 8);
+  EXPECT_EQ(second->scalars[2].index.getConstant(), 4);
+  EXPECT_EQ(second->scalars[3].index.getConstant(), 8);
+  EXPECT_EQ(first->scalars[1].index.getTerms().size(), 1u);
+}
+
+TEST(KernelLibrary, NamesAnUnknownCpuAndTriple) {
+  ParsedModule module(kDropouts);
+  auto fused = wrapEach(*module);
+  KernelLibrary library(module.getContext());
+  ASSERT_TRUE(succeeded(library.add(fused[0])));
+  EXPECT_TRUE(failed(library.compile({"", "i486dx5", ""})));
+  EXPECT_NE(module.getDiagnostics().find("unknown cpu 'i486dx5'"),
+            std::string::npos);
+  EXPECT_TRUE(failed(library.compile({"vax-dec-ultrix", "x86-64-v3", ""})));
+  EXPECT_NE(module.getDiagnostics().find("'vax-dec-ultrix'"),
+            std::string::npos);
+  // The kernels survive a failed attempt.
+  EXPECT_TRUE(succeeded(library.compile({})));
+}
+
+TEST(KernelLibrary, ReportsAnElementTypeThatDoesNotCompute) {
+  ParsedModule module(R"(
+    func.func @f(%x: tensor<4xi32>) {
+      %0 = dfg.fused shape [4] ins(%x : tensor<4xi32>) {
+      ^bb0(%1: tensor<4xi32>):
+        %2 = dfg.add %1, %1 : tensor<4xi32>
+        dfg.yield %2 : tensor<4xi32>
+      } : tensor<4xi32>
+      return
+    })");
+  KernelLibrary library(module.getContext());
+  (*module).walk([&](dfg::FusedOp fused) {
+    EXPECT_TRUE(failed(library.add(fused)));
+  });
+  EXPECT_NE(module.getDiagnostics().find("no code for elements of type 'i32'"),
+            std::string::npos);
+}
