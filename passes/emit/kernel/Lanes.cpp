@@ -156,7 +156,8 @@ struct Activation {
 };
 } // namespace
 
-/// `op` on operands of one float type that the machine computes in.
+/// `op` on operands of one float type that the machine computes in. Null when
+/// it needs a polynomial in f64: there are none.
 static Value computeWide(const Lanes &lanes, Operation *op,
                          ValueRange operands) {
   OpBuilder &b = lanes.builder;
@@ -164,6 +165,8 @@ static Value computeWide(const Lanes &lanes, Operation *op,
   Type element = getElementTypeOrSelf(operands[0]);
   Activation activation{lanes, element};
   Value x = operands[0], y = operands.back();
+  if (element.isF64() && isa<ExpOp, LogOp, GeluOp, GeluGradOp>(op))
+    return {};
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](AddOp) { return arith::AddFOp::create(b, loc, x, y); })
       .Case([&](SubOp) { return arith::SubFOp::create(b, loc, x, y); })

@@ -302,18 +302,18 @@ TEST(KernelLibrary, NamesAnUnknownCpuAndTriple) {
 
 TEST(KernelLibrary, ReportsAnElementTypeThatDoesNotCompute) {
   ParsedModule module(R"(
-    func.func @f(%x: tensor<4xi32>) {
-      %0 = dfg.fused shape [4] ins(%x : tensor<4xi32>) {
-      ^bb0(%1: tensor<4xi32>):
-        %2 = dfg.add %1, %1 : tensor<4xi32>
-        dfg.yield %2 : tensor<4xi32>
-      } : tensor<4xi32>
+    func.func @f(%x: tensor<4xf64>) {
+      %0 = dfg.fused shape [4] ins(%x : tensor<4xf64>) {
+      ^bb0(%1: tensor<4xf64>):
+        %2 = dfg.exp %1 : tensor<4xf64>
+        dfg.yield %2 : tensor<4xf64>
+      } : tensor<4xf64>
       return
     })");
   KernelLibrary library(module.getContext());
   (*module).walk([&](dfg::FusedOp fused) {
     EXPECT_TRUE(failed(library.add(fused)));
   });
-  EXPECT_NE(module.getDiagnostics().find("no code for elements of type 'i32'"),
+  EXPECT_NE(module.getDiagnostics().find("no code for elements of type 'f64'"),
             std::string::npos);
 }
