@@ -33,13 +33,14 @@ static FailureOr<MetricOp> findObjective(func::FuncOp function) {
 }
 
 static void report(const Stash &stash) {
-  for (auto &[value, choice] : stash)
-    remark::analysis(
-        value.getLoc(),
-        remark::RemarkOpts::name(choice.keep ? "Keep" : "Recompute")
-            .category("dfg-differentiate"))
-        << value.getDefiningOp()->getName().getStringRef() << ": "
-        << choice.reason << remark::metric("Bytes", choice.bytes);
+  for (auto &[value, choice] : stash) {
+    StringRef op = value.getDefiningOp()->getName().getStringRef();
+    remark::analysis(value.getLoc(), remark::RemarkOpts::name(
+                                         choice.keep ? "Keep" : "Recompute")
+                                         .category("dfg-differentiate"))
+        << (op + ": " + choice.reason).str()
+        << remark::metric("Bytes", choice.bytes);
+  }
 }
 
 namespace {
@@ -50,7 +51,8 @@ struct DfgDifferentiatePass
   void runOnOperation() override {
     if (recomputeLayers < 0) {
       emitError(getOperation().getLoc())
-          << "recompute-layers is " << recomputeLayers << ", the least is 0";
+          << "recompute-layers is " << recomputeLayers.getValue()
+          << ", the least is 0";
       return signalPassFailure();
     }
     bool found = false;
