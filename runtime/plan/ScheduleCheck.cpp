@@ -14,19 +14,15 @@
 //
 // What actors do depends only on what they received, so that the order in
 // which the walk advances them does not change the outcome.
-#include "runtime/plan/ElementType.h"
 #include "runtime/plan/InstructionViews.h"
 #include "runtime/plan/PlanCheck.h"
 #include "runtime/plan/RankPlan.h"
+#include "runtime/plan/ScheduleEvents.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
-#include <algorithm>
 #include <deque>
 #include <map>
-#include <optional>
-#include <set>
 #include <tuple>
 
 namespace orrery::runtime {
@@ -34,170 +30,6 @@ namespace {
 
 template <typename... Parts> absl::Status fault(const Parts &...parts) {
   return absl::InvalidArgumentError(absl::StrCat("plan: ", parts...));
-}
-
-/// What a message or a collective carries; both sides must agree.
-struct Payload {
-  plan::ElementType type;
-  int64_t elements;
-  int op = -1; ///< collectives: operation, reduction, dimensions
-  int reduction = 0;
-  int dimension = 0;
-  int concatDimension = 0;
-
-  bool operator==(const Payload &) const = default;
-};
-
-std::string text(const Payload &payload) {
-  std::string what =
-      payload.op < 0
-          ? ""
-          : absl::StrCat(plan::Collective::Op_Name(
-                             static_cast<plan::Collective::Op>(payload.op)),
-                         " ");
-  return absl::StrCat(what, payload.elements, " x ", elementName(payload.type));
-}
-
-/// An instruction that another stage takes part in.
-struct Event {
-  enum Kind { SEND, RECEIVE, COLLECTIVE } kind;
-  uint32_t communicator;
-  int32_t delta;
-  int32_t tag;
-  Payload payload;
-  int instruction;
-  uint32_t buffer;
-};
-
-/// A program of a class, reduced to what the walk needs.
-struct ProgramEvents {
-  const plan::Program *program;
-  std::vector<Event> events;
-  std::set<uint32_t> slotted; ///< buffers that hold one microbatch per slot
-};
-
-Payload payloadOf(const plan::View &view) {
-  int64_t elements = 1;
-  for (int64_t size : view.shape())
-    elements *= size;
-  return {view.type(), elements};
-}
-
-std::optional<Event> eventOf(const plan::Plan &plan,
-                             const plan::Instruction &instruction, int number) {
-  if (instruction.has_send() || instruction.has_receive()) {
-    const plan::Transfer &op =
-        instruction.has_send() ? instruction.send() : instruction.receive();
-    return Event{instruction.has_send() ? Event::SEND : Event::RECEIVE,
-                 op.communicator(),
-                 op.delta(),
-                 op.tag(),
-                 payloadOf(op.view()),
-                 number,
-                 op.view().buffer()};
-  }
-  if (!instruction.has_collective() ||
-      instruction.collective().op() == plan::Collective::ALL_SLICE)
-    return std::nullopt;
-  const plan::Collective &op = instruction.collective();
-  const auto &axes =
-      plan.communicators(static_cast<int>(op.communicator())).axes();
-  if (std::find(axes.begin(), axes.end(), "pp") == axes.end())
-    return std::nullopt;
-  Payload payload = payloadOf(op.in());
-  payload.op = op.op();
-  payload.reduction = op.reduction();
-  payload.dimension = op.dimension();
-  payload.concatDimension = op.concat_dimension();
-  return Event{Event::COLLECTIVE, op.communicator(), 0, 0, payload, number,
-               op.in().buffer()};
-}
-
-ProgramEvents eventsOf(const plan::Plan &plan, const plan::RankClass &rankClass,
-                       const plan::Program &program) {
-  ProgramEvents result{&program, {}, {}};
-  for (int i = 0; i < program.instructions_size(); ++i) {
-    const plan::Instruction &instruction = program.instructions(i);
-    if (std::optional<Event> event = eventOf(plan, instruction, i))
-      result.events.push_back(*event);
-    for (const Operand &operand : operandsOf(instruction)) {
-      plan::Buffer::Kind kind =
-          rankClass.buffers(static_cast<int>(operand.view->buffer())).kind();
-      if (kind == plan::Buffer::STASH || kind == plan::Buffer::INPUT ||
-          kind == plan::Buffer::BOUNDARY)
-        result.slotted.insert(operand.view->buffer());
-    }
-  }
-  return result;
-}
-
-using EventTable = std::map<std::string, ProgramEvents>;
-
-absl::StatusOr<EventTable> eventTable(const plan::Plan &plan,
-                                      const plan::RankClass &rankClass) {
-  EventTable table;
-  for (const plan::Program &program : rankClass.programs())
-    if (!table.try_emplace(program.name(), eventsOf(plan, rankClass, program))
-             .second)
-      return fault("class '", rankClass.name(), "': program '", program.name(),
-                   "' is listed twice");
-  return table;
-}
-
-/// One run of a program.
-struct Run {
-  const ProgramEvents *program;
-  int64_t microbatch;
-  bool perMicrobatch;
-};
-
-int64_t runsOf(plan::Schedule::Phase::Count count, int64_t warmup,
-               int64_t microbatches) {
-  int64_t first = std::min(warmup, microbatches);
-  switch (count) {
-  case plan::Schedule::Phase::FIRST:
-    return first;
-  case plan::Schedule::Phase::REST:
-    return microbatches - first;
-  case plan::Schedule::Phase::ALL:
-    return microbatches;
-  default:
-    return 1;
-  }
-}
-
-absl::StatusOr<std::vector<Run>>
-unroll(const plan::RankClass &rankClass, const plan::Member &member,
-       const EventTable &table, const plan::Schedule &schedule,
-       absl::string_view scheduleName, int64_t microbatches) {
-  std::string place = absl::StrCat("class '", rankClass.name(), "', schedule '",
-                                   scheduleName, "': ");
-  if (member.warmup() < 0)
-    return fault(place, "warm-up of ", member.warmup(), " microbatches");
-  std::map<std::string, int64_t> runs;
-  std::set<std::string> once;
-  std::vector<Run> order;
-  for (const plan::Schedule::Phase &phase : schedule.phases()) {
-    if (!plan::Schedule::Phase::Count_IsValid(phase.count()))
-      return fault(place, "count ", phase.count(), " is not known");
-    bool isOnce = phase.count() == plan::Schedule::Phase::ONCE;
-    for (const std::string &name : phase.programs()) {
-      if (!table.count(name))
-        return fault(place, "program '", name, "' does not exist");
-      runs.try_emplace(name, 0);
-      if (isOnce)
-        once.insert(name);
-    }
-    int64_t count = runsOf(phase.count(), member.warmup(), microbatches);
-    for (int64_t i = 0; i < count; ++i)
-      for (const std::string &name : phase.programs())
-        order.push_back({&table.at(name), runs[name]++, !isOnce});
-  }
-  for (const auto &[name, count] : runs)
-    if (count != (once.count(name) ? 1 : microbatches))
-      return fault(place, "program '", name, "' runs ", count,
-                   " times in a step of ", microbatches, " microbatches");
-  return order;
 }
 
 /// A stage on its way through its schedule.
@@ -350,8 +182,9 @@ absl::StatusOr<bool> Walk::pass(Actor &actor, const Event &event) {
     return false;
   auto [payload, sender] = channel.waiting.front();
   if (!(payload == event.payload))
-    return fault(place(actor), ": receives ", text(event.payload),
-                 ", but the matching send has ", text(payload), ": ", sender);
+    return fault(place(actor), ": receives ", payloadText(event.payload),
+                 ", but the matching send has ", payloadText(payload), ": ",
+                 sender);
   channel.waiting.pop_front();
   ++channel.received;
   return true;
@@ -371,10 +204,10 @@ absl::StatusOr<bool> Walk::meet(Actor &actor, const Event &event) {
       open.push_back({event.payload, place(actor), 0});
     Meeting &meeting = open[index];
     if (!(meeting.payload == event.payload))
-      return fault(place(actor), ": takes part with ", text(event.payload),
-                   " on communicator '", communicator.name(),
-                   "', but the other side has ", text(meeting.payload), ": ",
-                   meeting.first);
+      return fault(place(actor), ": takes part with ",
+                   payloadText(event.payload), " on communicator '",
+                   communicator.name(), "', but the other side has ",
+                   payloadText(meeting.payload), ": ", meeting.first);
     actor.arrived = true;
     if (++meeting.arrived == stages) {
       open.pop_front();
@@ -430,7 +263,7 @@ absl::Status Walk::reportHang() const {
 absl::Status Walk::reportLeftovers() const {
   for (const auto &[key, channel] : channels)
     if (!channel.waiting.empty())
-      return fault("a message of ", text(channel.waiting.front().first),
+      return fault("a message of ", payloadText(channel.waiting.front().first),
                    " is never received by stage ", std::get<1>(key), ": ",
                    channel.waiting.front().second);
   return absl::OkStatus();
