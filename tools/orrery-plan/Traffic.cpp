@@ -10,10 +10,11 @@ using namespace orrery;
 
 int64_t orrery::getMicrobatches(const plan::Plan &plan) {
   const job::Parallel &parallel = plan.job().parallel();
-  return std::max<int64_t>(
-      1,
-      parallel.global_batch_size() /
-          std::max<int64_t>(1, parallel.micro_batch_size() * parallel.data()));
+  int64_t samples = std::max<int64_t>(1, parallel.micro_batch_size());
+  for (const plan::Mesh::Axis &axis : plan.mesh().axes())
+    if (axis.name() == "dp")
+      samples *= axis.size();
+  return std::max<int64_t>(1, parallel.global_batch_size() / samples);
 }
 
 static int64_t bytesOf(const plan::View &view) {
