@@ -139,18 +139,22 @@ absl::Status TensorSet::checkTiling() const {
   return absl::OkStatus();
 }
 
+absl::StatusOr<TensorSet> TensorSet::fromFiles(
+    std::vector<std::shared_ptr<const SafetensorsFile>> files) {
+  TensorSet set;
+  for (auto &file : files)
+    if (absl::Status status = set.add(std::move(file)); !status.ok())
+      return status;
+  if (absl::Status status = set.checkTiling(); !status.ok())
+    return status;
+  return set;
+}
+
 absl::StatusOr<TensorSet> TensorSet::openFile(const std::string &path) {
   absl::StatusOr<SafetensorsFile> file = SafetensorsFile::open(path);
   if (!file.ok())
     return file.status();
-  TensorSet set;
-  if (absl::Status status =
-          set.add(std::make_shared<SafetensorsFile>(*std::move(file)));
-      !status.ok())
-    return status;
-  if (absl::Status status = set.checkTiling(); !status.ok())
-    return status;
-  return set;
+  return fromFiles({std::make_shared<SafetensorsFile>(*std::move(file))});
 }
 
 /// Opens a file that the manifest lists and compares it with its record.
@@ -174,7 +178,7 @@ static absl::StatusOr<SafetensorsFile> openRecorded(const std::string &folder,
 
 absl::StatusOr<TensorSet> TensorSet::openCheckpoint(const std::string &folder,
                                                     const Manifest &manifest) {
-  TensorSet set;
+  std::vector<std::shared_ptr<const SafetensorsFile>> files;
   std::vector<std::string> problems;
   std::set<std::string> names;
   for (const FileRecord &record : manifest.files) {
@@ -183,17 +187,12 @@ absl::StatusOr<TensorSet> TensorSet::openCheckpoint(const std::string &folder,
       problems.push_back(absl::StrCat("'", record.name, "' is listed twice"));
     else if (!file.ok())
       problems.push_back(std::string(file.status().message()));
-    else if (absl::Status status =
-                 set.add(std::make_shared<SafetensorsFile>(*std::move(file)));
-             !status.ok())
-      problems.push_back(std::string(status.message()));
+    else
+      files.push_back(std::make_shared<SafetensorsFile>(*std::move(file)));
   }
   if (!problems.empty())
-    return damaged("checkpoint '", folder,
-                   "' is not whole: ", absl::StrJoin(problems, "; "));
-  if (absl::Status status = set.checkTiling(); !status.ok())
-    return damaged("checkpoint '", folder, "': ", status.message());
-  return set;
+    return damaged("it is not whole: ", absl::StrJoin(problems, "; "));
+  return fromFiles(std::move(files));
 }
 
 const StoredTensor *TensorSet::find(const std::string &name) const {

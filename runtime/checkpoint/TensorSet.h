@@ -43,6 +43,11 @@ public:
   /// One file by itself.
   static absl::StatusOr<TensorSet> openFile(const std::string &path);
 
+  /// The tensors of files that are open. DataLoss: a shard description that
+  /// does not fit its entry, files that disagree, shards that do not tile.
+  static absl::StatusOr<TensorSet>
+  fromFiles(std::vector<std::shared_ptr<const SafetensorsFile>> files);
+
   /// Every file of the manifest, in `folder`. DataLoss lists what is missing,
   /// has another size or another header than the manifest says.
   static absl::StatusOr<TensorSet> openCheckpoint(const std::string &folder,
