@@ -17,6 +17,7 @@ def Rank_Dialect : Dialect {
     the stage's first, `rank.label` (string) the operation it came from and
     `rank.flops` (i64) its floating-point work.
   }];
+  let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::orrery::dfg::DfgDialect"];
 }
 

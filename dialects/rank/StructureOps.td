@@ -122,12 +122,12 @@ def Rank_PhaseOp : Rank_Op<"phase", []> {
   let arguments = (ins Rank_CountAttr:$count, StrArrayAttr:$programs);
   let assemblyFormat = "$count $programs attr-dict";
 }
-def Rank_ScheduleOp : Rank_Op<"schedule", [Symbol, NoTerminator, SingleBlock]> {
+def Rank_ScheduleOp : Rank_Op<"schedule", [NoTerminator, SingleBlock]> {
   let summary = "Orders the programs of a step";
   let description = [{
     Example (1F1B; stage 0 of 2 with 4 microbatches runs F F B F B F B B):
     ```
-    rank.schedule @train {
+    rank.schedule "train" {
       rank.phase first ["forward"]
       rank.phase rest ["forward", "backward"]
       rank.phase first ["backward"]
@@ -135,9 +135,9 @@ def Rank_ScheduleOp : Rank_Op<"schedule", [Symbol, NoTerminator, SingleBlock]> {
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name);
+  let arguments = (ins StrAttr:$name);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let assemblyFormat = "$name attr-dict-with-keyword $body";
 }
 
 #endif

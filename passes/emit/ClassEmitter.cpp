@@ -137,7 +137,7 @@ LogicalResult ClassEmitter::emitProgram(rank::ProgramOp op) {
 }
 
 void ClassEmitter::emitSchedule(rank::ScheduleOp op) {
-  plan::Schedule &schedule = op.getSymName() == "train"
+  plan::Schedule &schedule = op.getName() == "train"
                                  ? *out.mutable_train()
                                  : *out.mutable_evaluate();
   for (auto phaseOp : op.getOps<rank::PhaseOp>()) {

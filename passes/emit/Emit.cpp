@@ -2,6 +2,7 @@
 #include "passes/emit/Emit.h"
 
 #include "passes/emit/ClassEmitter.h"
+#include "runtime/plan/PlanFile.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
@@ -50,6 +51,7 @@ FailureOr<plan::Plan> orrery::passes::emitPlan(ModuleOp module,
   if (!mesh)
     return module.emitOpError("has no attribute ") << dfg::kMeshAttr;
   plan::Plan plan;
+  plan.set_format(runtime::kPlanFormat);
   *plan.mutable_job() = job;
   emitMesh(mesh, plan);
   llvm::StringMap<unsigned> communicators = emitCommunicators(module, plan);

@@ -37,8 +37,8 @@ def RankSchedule : Pass<"rank-schedule", "::mlir::ModuleOp"> {
     its stash buffers. The schedule is a function of m, so that a batch-size
     ramp-up needs no other plan; `microbatches` is the largest m.
 
-    *Before:* `rank.class` ops with programs. *After:* schedules @train and
-    @evaluate; members' warm-ups and slots.
+    *Before:* `rank.class` ops with programs. *After:* schedules "train" and
+    "evaluate"; members' warm-ups and slots.
   }];
   let options = [Option<"microbatches", "microbatches", "int64_t", "1",
                         "Largest number of microbatches of a step">];

@@ -3,11 +3,12 @@
 
 #include "frontend/hostfile/Hostfile.h"
 #include "llvm/ADT/StringSwitch.h"
-#include "llvm/Support/CommandLine.h"
+#include "llvm/ADT/Twine.h"
 #include "llvm/Support/raw_ostream.h"
+#include <CLI/CLI.hpp>
+#include <algorithm>
 
 using namespace orrery;
-namespace cl = llvm::cl;
 
 std::optional<int64_t> orrery::parseBytes(const std::string &text) {
   llvm::StringRef rest(text);
@@ -37,64 +38,54 @@ static std::nullopt_t fail(const llvm::Twine &message) {
 }
 
 namespace {
-/// The options as LLVM's parser fills them.
+/// The options as given, before they are checked.
 struct Options {
-  cl::OptionCategory category{"Orrery options"};
-  cl::opt<std::string> from{"from", cl::desc("Front end: megatron-lm"),
-                            cl::value_desc("system"), cl::init("megatron-lm"),
-                            cl::cat(category)};
-  cl::opt<int64_t> worldSize{"world-size", cl::desc("Number of ranks"),
-                             cl::value_desc("N"), cl::init(0),
-                             cl::cat(category)};
-  cl::opt<std::string> hostfile{
-      "hostfile",
-      cl::desc("Hosts and their slots, in mpirun's or DeepSpeed's form"),
-      cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> target{"target", cl::desc("cpu, or sm_<n> for GPUs"),
-                              cl::init("cpu"), cl::cat(category)};
-  cl::opt<std::string> cpu{
-      "cpu", cl::desc("LLVM's name of the CPU that code is generated for"),
-      cl::init("x86-64-v3"), cl::cat(category)};
-  cl::opt<std::string> out{"out", cl::desc("The plan to write"),
-                           cl::value_desc("PLAN"), cl::cat(category)};
-  cl::opt<std::string> dump{"dump-ir",
-                            cl::desc("Write the IR after each stage here"),
-                            cl::value_desc("folder"), cl::cat(category)};
-  cl::opt<std::string> stop{"stop-after", cl::desc("Stop behind this stage"),
-                            cl::value_desc("stage"), cl::cat(category)};
-  cl::opt<bool> explain{
-      "explain", cl::desc("Print what every option does here"),
-      cl::cat(category)};
-  cl::opt<std::string> memory{
-      "device-memory", cl::desc("Memory of one rank's device, e.g. 80GiB"),
-      cl::value_desc("size"), cl::cat(category)};
-  cl::opt<int64_t> vocabSize{
-      "vocab-size", cl::desc("Tokens of the vocabulary, where its file is not "
-                             "at hand"),
-      cl::value_desc("N"), cl::cat(category)};
-  cl::list<std::string> command{
-      cl::Positional, cl::desc("-- <program> <its arguments>"),
-      cl::cat(category)};
+  std::string hostfile, memory;
+  int64_t worldSize = 0, vocabSize = 0;
+  bool hasWorldSize = false, hasVocabSize = false;
 };
 } // namespace
 
+static void declare(CLI::App &app, CommandLine &line, Options &options) {
+  app.add_option("--from", line.from, "Front end: megatron-lm")
+      ->capture_default_str();
+  app.add_option("--world-size", options.worldSize, "Number of ranks");
+  app.add_option("--hostfile", options.hostfile,
+                 "Hosts and their slots, in mpirun's or DeepSpeed's form");
+  app.add_option("--target", line.target, "cpu, or sm_<n> for GPUs")
+      ->capture_default_str();
+  app.add_option("--cpu", line.cpu,
+                 "LLVM's name of the CPU that code is generated for")
+      ->capture_default_str();
+  app.add_option("--out", line.out, "The plan to write");
+  app.add_option("--dump-ir", line.dumpFolder,
+                 "Write the IR after each stage into this folder");
+  app.add_option("--stop-after", line.stopAfter, "Stop behind this stage");
+  app.add_flag("--explain", line.explain,
+               "Print what every option of the command does here");
+  app.add_option("--device-memory", options.memory,
+                 "Memory of one rank's device, e.g. 80GiB");
+  app.add_option("--vocab-size", options.vocabSize,
+                 "Tokens of the vocabulary, where its file is not at hand");
+}
+
 /// The number of ranks from --world-size and --hostfile; 0 on an error.
-static int64_t getWorldSize(Options &options) {
+static int64_t getWorldSize(const Options &options) {
   if (options.hostfile.empty()) {
     if (options.worldSize < 1)
       fail("--world-size=N (at least 1) or --hostfile=FILE is needed; "
            "--world-size is " +
-           llvm::Twine(options.worldSize.getValue()));
-    return std::max<int64_t>(options.worldSize, 0);
+           llvm::Twine(options.worldSize));
+    return options.worldSize;
   }
   frontend::Hostfile hosts = frontend::readHostfile(options.hostfile);
   if (!hosts.ok()) {
-    fail(options.hostfile + ":\n" + job::format(hosts.errors));
+    fail("\n" + job::format(hosts.errors));
     return 0;
   }
-  if (options.worldSize.getNumOccurrences() &&
+  if (options.hasWorldSize &&
       options.worldSize != hosts.worldSize()) {
-    fail("--world-size=" + llvm::Twine(options.worldSize.getValue()) +
+    fail("--world-size=" + llvm::Twine(options.worldSize) +
          " and " + options.hostfile + " (" +
          llvm::Twine(hosts.worldSize()) + " slots) disagree; drop one");
     return 0;
@@ -103,29 +94,40 @@ static int64_t getWorldSize(Options &options) {
 }
 
 std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
-  Options options;
-  cl::HideUnrelatedOptions(options.category);
-  if (!cl::ParseCommandLineOptions(
-          argc, argv,
-          "Compiles a training command line to a plan.\n\n"
-          "  orrery-compile --world-size=4 --out=gpt.plan -- pretrain_gpt.py "
-          "--num-layers 24 …\n",
-          &llvm::errs()))
-    return std::nullopt;
+  char **separator = std::find(argv, argv + argc, std::string_view("--"));
   CommandLine line;
-  if (options.command.empty())
+  Options options;
+  CLI::App app("Compiles a training command line to a plan.\n\n"
+               "  orrery-compile --world-size=4 --out=gpt.plan -- "
+               "pretrain_gpt.py --num-layers 24 …\n",
+               "orrery-compile");
+  declare(app, line, options);
+  try {
+    app.parse(static_cast<int>(separator - argv), argv);
+  } catch (const CLI::ParseError &error) {
+    if (error.get_exit_code() == 0) { // --help
+      llvm::outs() << app.help();
+      std::exit(0);
+    }
+    return fail(error.what());
+  }
+  options.hasWorldSize = app.count("--world-size");
+  options.hasVocabSize = app.count("--vocab-size");
+  if (separator + 1 >= argv + argc)
     return fail("no training command; append: -- pretrain_gpt.py <arguments>");
-  if (options.from != "megatron-lm")
-    return fail("--from=" + options.from +
+  line.program = separator[1];
+  line.arguments.assign(separator + 2, argv + argc);
+  if (line.from != "megatron-lm")
+    return fail("--from=" + line.from +
                 " is not supported yet; supported: megatron-lm");
   line.worldSize = getWorldSize(options);
   if (line.worldSize < 1)
     return std::nullopt;
-  llvm::StringRef target = options.target;
+  llvm::StringRef target = line.target;
   unsigned arch = 0;
-  if (target != "cpu" &&
-      (!target.starts_with("sm_") || target.drop_front(3).getAsInteger(10, arch)))
-    return fail("--target=" + options.target +
+  if (target != "cpu" && (!target.consume_front("sm_") ||
+                          target.getAsInteger(10, arch)))
+    return fail("--target=" + line.target +
                 " is no target; choose cpu or sm_<n>, e.g. sm_90");
   if (!options.memory.empty()) {
     auto bytes = parseBytes(options.memory);
@@ -134,23 +136,15 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
                   " is no size; write for example 80GiB");
     line.deviceMemory = *bytes;
   }
-  if (options.vocabSize.getNumOccurrences()) {
+  if (options.hasVocabSize) {
     if (options.vocabSize < 1)
-      return fail("--vocab-size=" + llvm::Twine(options.vocabSize.getValue()) +
+      return fail("--vocab-size=" + llvm::Twine(options.vocabSize) +
                   " is below the least, 1");
     line.vocabSize = options.vocabSize;
   }
-  line.from = options.from;
-  line.target = options.target;
-  line.cpu = options.cpu;
-  line.out = options.out;
-  line.dumpFolder = options.dump;
-  line.stopAfter = options.stop;
-  line.explain = options.explain;
-  line.program = options.command.front();
-  line.arguments.assign(options.command.begin() + 1, options.command.end());
   if (line.out.empty() && !line.explain && line.dumpFolder.empty() &&
       line.stopAfter.empty())
-    return fail("nothing to do: give --out=PLAN, --explain or --dump-ir=FOLDER");
+    return fail(
+        "nothing to do: give --out=PLAN, --explain or --dump-ir=FOLDER");
   return line;
 }

@@ -10,10 +10,10 @@
 namespace orrery {
 
 struct CommandLine {
-  std::string from;
+  std::string from = "megatron-lm";
   int64_t worldSize = 0;
-  std::string target;
-  std::string cpu;
+  std::string target = "cpu";
+  std::string cpu = "x86-64-v3";
   std::string out;
   std::string dumpFolder;
   std::string stopAfter;

@@ -26,8 +26,8 @@ rank.class @stage0 attributes {stages = array<i64: 0, 1>,
   // CHECK: rank.program @forward
   rank.program @forward {
   }
-  // CHECK: rank.schedule @train
-  rank.schedule @train {
+  // CHECK: rank.schedule "train"
+  rank.schedule "train" {
     // CHECK: rank.phase first ["forward"]
     rank.phase first ["forward"]
     // CHECK: rank.phase rest ["forward", "backward"]

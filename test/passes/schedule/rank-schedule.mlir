@@ -14,12 +14,12 @@ module attributes {dfg.mesh = #dfg.mesh<pp = 4, dp = 1, tp = 1>} {
       first_layers = array<i64: 0>, warmups = array<i64: 0>,
       slots = array<i64: 1>} {
   }
-  // CHECK: rank.schedule @train
+  // CHECK: rank.schedule "train"
   // CHECK-NEXT: rank.phase first ["forward"]
   // CHECK-NEXT: rank.phase rest ["forward", "backward"]
   // CHECK-NEXT: rank.phase first ["backward"]
   // CHECK-NEXT: rank.phase once ["update"]
-  // CHECK: rank.schedule @evaluate
+  // CHECK: rank.schedule "evaluate"
   // CHECK-NEXT: rank.phase all ["evaluate"]
   // CHECK-NEXT: rank.phase once ["evaluate_finish"]
   // CHECK: rank.class @"stage1-2"
