@@ -81,7 +81,7 @@ LogicalResult ClassLowering::lowerTransfer(Operation *op) {
     places[receive] = place;
     auto instruction = rank::ReceiveOp::create(
         builder, op->getLoc(), group.getValue(), view(place), receive.getDelta(),
-        /*tag=*/receive.getDelta() < 0 ? 0 : 1);
+        /*tag=*/int64_t(receive.getDelta()) < 0 ? 0 : 1);
     note(instruction, op);
     return success();
   }
@@ -99,7 +99,7 @@ LogicalResult ClassLowering::lowerTransfer(Operation *op) {
   }
   auto instruction = rank::SendOp::create(
       builder, op->getLoc(), group.getValue(), view(place), send.getDelta(),
-      /*tag=*/send.getDelta() > 0 ? 0 : 1);
+      /*tag=*/int64_t(send.getDelta()) > 0 ? 0 : 1);
   note(instruction, op);
   return success();
 }
