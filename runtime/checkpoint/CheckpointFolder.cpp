@@ -38,17 +38,26 @@ static bool hasManifest(const fs::path &folder) {
   return fs::is_regular_file(folder / kManifestName, error);
 }
 
+std::vector<std::string> listFolder(const std::string &directory,
+                                    std::error_code &error) {
+  std::vector<std::string> paths;
+  fs::directory_iterator entry(directory, error), end;
+  for (; !error && entry != end; entry.increment(error))
+    paths.push_back(entry->path().string());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
 std::vector<std::string> checkpointsIn(const std::string &directory) {
   std::vector<std::pair<int64_t, std::string>> found;
   std::error_code error;
-  for (const fs::directory_entry &entry :
-       fs::directory_iterator(directory, error)) {
-    std::string name = entry.path().filename().string();
+  for (const std::string &path : listFolder(directory, error)) {
+    std::string name = fs::path(path).filename().string();
     int64_t step;
     if (absl::StartsWith(name, kStepPrefix) &&
         absl::SimpleAtoi(name.substr(kStepPrefix.size()), &step) &&
-        hasManifest(entry.path()))
-      found.push_back({step, entry.path().string()});
+        hasManifest(path))
+      found.push_back({step, path});
   }
   std::sort(found.rbegin(), found.rend());
   std::vector<std::string> paths;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace orrery::runtime {
@@ -22,6 +23,11 @@ std::string rankFileName(int32_t rank);
 
 /// "optimizer.exp_avg.<name>".
 std::string stateEntryName(absl::string_view state, absl::string_view name);
+
+/// Paths of the entries of a folder, sorted; with an error of the system, what
+/// could be listed until then.
+std::vector<std::string> listFolder(const std::string &directory,
+                                    std::error_code &error);
 
 /// Paths of the step_ folders in `directory` that have a manifest, the newest
 /// first; empty when there is none or `directory` cannot be read.

@@ -222,7 +222,8 @@ absl::Status withFallback(const absl::Status &status,
                           const std::string &folder) {
   std::vector<std::string> others;
   for (const std::string &path : checkpointsIn(parentDirectory(folder)))
-    if (!std::filesystem::equivalent(path, folder))
+    if (std::error_code error;
+        !std::filesystem::equivalent(path, folder, error))
       others.push_back(path);
   return absl::Status(
       status.code(),
@@ -240,11 +241,14 @@ absl::StatusOr<LoadResult> load(const RankPlan &rank, const std::string &path,
     return errnoStatus(errno, absl::StrCat("load '", path, "'"));
   if (!S_ISDIR(info.st_mode))
     return loadWeights(rank, path, arena);
-  absl::StatusOr<std::string> folder = resolveCheckpoint(path);
+  std::string trimmed = path;
+  while (trimmed.size() > 1 && trimmed.back() == '/')
+    trimmed.pop_back();
+  absl::StatusOr<std::string> folder = resolveCheckpoint(trimmed);
   if (!folder.ok())
-    return folder.status();
-  while (folder->size() > 1 && folder->back() == '/')
-    folder->pop_back();
+    return absl::IsNotFound(folder.status())
+               ? withFallback(folder.status(), trimmed)
+               : folder.status();
   absl::StatusOr<LoadResult> result = loadFolder(rank, *folder, arena);
   if (!result.ok())
     return withFallback(result.status(), *folder);

@@ -45,17 +45,14 @@ static absl::Status removeFolder(const std::string &path) {
 
 static absl::Status removeLeftovers(const std::string &directory) {
   std::error_code error;
-  std::vector<std::string> leftovers;
-  for (const fs::directory_entry &entry :
-       fs::directory_iterator(directory, error))
-    if (absl::StartsWith(entry.path().filename().string(), kTemporaryPrefix))
-      leftovers.push_back(entry.path().string());
+  std::vector<std::string> paths = listFolder(directory, error);
   if (error)
     return errnoStatus(error.value(),
                        absl::StrCat("list folder '", directory, "'"));
-  for (const std::string &leftover : leftovers)
-    if (absl::Status status = removeFolder(leftover); !status.ok())
-      return status;
+  for (const std::string &path : paths)
+    if (absl::StartsWith(fs::path(path).filename().string(), kTemporaryPrefix))
+      if (absl::Status status = removeFolder(path); !status.ok())
+        return status;
   return absl::OkStatus();
 }
 

@@ -216,6 +216,11 @@ absl::Status checkClass(const plan::RankClass &rankClass) {
     if (!scalars.insert(buffer.name()).second)
       return fault("class '", rankClass.name(), "': scalar '", buffer.name(),
                    "' is listed twice");
+    if (buffer.type() != plan::F32 && buffer.type() != plan::F64 &&
+        buffer.type() != plan::I32)
+      return fault("class '", rankClass.name(), "': scalar '", buffer.name(),
+                   "' has element type ", elementName(buffer.type()),
+                   ", expected F32, F64 or I32");
     if (buffer.slots() != 1 ||
         buffer.bytes() < static_cast<uint64_t>(elementBytes(buffer.type())))
       return fault("class '", rankClass.name(), "': scalar '", buffer.name(),

@@ -119,6 +119,10 @@ TEST_F(Damage, ManifestMissing) {
   EXPECT_NE(status.message().find("not a whole checkpoint"), std::string::npos)
       << status;
   EXPECT_NE(status.message().find("step_00000010"), std::string::npos);
+  status = run.load(folder + "/step_00000020").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.message().find(folder + "/step_00000010"), std::string::npos)
+      << status;
 }
 
 TEST_F(Damage, ManifestDamaged) {

@@ -147,6 +147,12 @@ std::vector<Fault> structureFaults() {
       {"WeightsOverwritten",
        [](P &p) { buffer(p, 10)->set_offset(buffer(p, 0)->offset()); },
        {"lies over buffer", "must keep its content"}},
+      {"ScalarType",
+       [](P &p) {
+         p.mutable_classes(0)->mutable_buffers()->rbegin()->set_type(
+             plan::BF16);
+       },
+       {"scalar 'lr' has element type BF16"}},
       {"ScalarTwice",
        [](P &p) {
          *p.mutable_classes(0)->add_buffers() =
