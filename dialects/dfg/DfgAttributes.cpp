@@ -40,11 +40,10 @@ Attribute MeshAttr::parse(AsmParser &parser, Type) {
 
 void MeshAttr::print(AsmPrinter &printer) const {
   printer << '<';
-  llvm::interleaveComma(llvm::zip(getNames(), getSizes()), printer,
-                        [&](auto axis) {
-                          printer << std::get<0>(axis).getValue() << " = "
-                                  << std::get<1>(axis);
-                        });
+  llvm::interleaveComma(
+      llvm::zip(getNames(), getSizes()), printer, [&](auto axis) {
+        printer << std::get<0>(axis).getValue() << " = " << std::get<1>(axis);
+      });
   printer << '>';
 }
 
@@ -108,9 +107,8 @@ Attribute ShardingAttr::parse(AsmParser &parser, Type) {
   SmallVector<Attribute> dims, partial;
   Reduction reduction = Reduction::Sum;
   if (parser.parseLess() ||
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
-        return parseDim(parser, dims);
-      }))
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                     [&] { return parseDim(parser, dims); }))
     return {};
   if (succeeded(parser.parseOptionalComma())) {
     StringRef kind;
@@ -136,10 +134,9 @@ Attribute ShardingAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   Builder &builder = parser.getBuilder();
-  return parser.getChecked<ShardingAttr>(parser.getContext(),
-                                         builder.getArrayAttr(dims),
-                                         builder.getArrayAttr(partial),
-                                         reduction);
+  return parser.getChecked<ShardingAttr>(
+      parser.getContext(), builder.getArrayAttr(dims),
+      builder.getArrayAttr(partial), reduction);
 }
 
 void ShardingAttr::print(AsmPrinter &printer) const {
@@ -162,9 +159,9 @@ void ShardingAttr::print(AsmPrinter &printer) const {
   printer << '>';
 }
 
-LogicalResult
-ShardingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                     ArrayAttr dims, ArrayAttr partial, Reduction) {
+LogicalResult ShardingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   ArrayAttr dims, ArrayAttr partial,
+                                   Reduction) {
   llvm::SmallDenseSet<Attribute> seen;
   auto once = [&](Attribute axis) -> LogicalResult {
     if (seen.insert(axis).second) // C1

@@ -32,9 +32,9 @@ static void printPlainFloat(OpAsmPrinter &printer, Operation *,
 static ParseResult parseBareShape(OpAsmParser &parser,
                                   DenseI64ArrayAttr &shape) {
   SmallVector<int64_t> sizes;
-  if (parser.parseCommaSeparatedList(
-          AsmParser::Delimiter::Square,
-          [&] { return parser.parseInteger(sizes.emplace_back()); }))
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+        return parser.parseInteger(sizes.emplace_back());
+      }))
     return failure();
   shape = parser.getBuilder().getDenseI64ArrayAttr(sizes);
   return success();

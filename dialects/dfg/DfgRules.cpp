@@ -52,6 +52,7 @@ ELEMENTWISE_RULE(SubOp, Together)
 ELEMENTWISE_RULE(MulOp, Each)
 ELEMENTWISE_RULE(MaximumOp, None)
 ELEMENTWISE_RULE(MinimumOp, None)
+ELEMENTWISE_RULE(SelectOp, None)
 ELEMENTWISE_RULE(ExpOp, None)
 ELEMENTWISE_RULE(LogOp, None)
 ELEMENTWISE_RULE(SqrtOp, None)
@@ -96,8 +97,7 @@ ShardingRule BroadcastOp::getShardingRule() {
 
 ShardingRule ReduceOp::getShardingRule() {
   auto type = cast<RankedTensorType>(getOperand().getType());
-  ShardingRule rule =
-      ShardingRule::elementwise(type, type, Linearity::Each);
+  ShardingRule rule = ShardingRule::elementwise(type, type, Linearity::Each);
   if (getKind() == Reduction::Max)
     rule.linearity[0] = Linearity::None;
   rule.results[0].clear();
@@ -117,8 +117,7 @@ ShardingRule ReshapeOp::getShardingRule() {
 
 ShardingRule TransposeOp::getShardingRule() {
   auto type = cast<RankedTensorType>(getOperand().getType());
-  ShardingRule rule =
-      ShardingRule::elementwise(type, type, Linearity::Each);
+  ShardingRule rule = ShardingRule::elementwise(type, type, Linearity::Each);
   for (auto [dim, from] : llvm::enumerate(getPerm()))
     rule.results[0][dim] = rule.operands[0][from];
   return rule;
@@ -126,8 +125,7 @@ ShardingRule TransposeOp::getShardingRule() {
 
 ShardingRule SliceOp::getShardingRule() {
   auto type = cast<RankedTensorType>(getOperand().getType());
-  ShardingRule rule =
-      ShardingRule::elementwise(type, type, Linearity::Each);
+  ShardingRule rule = ShardingRule::elementwise(type, type, Linearity::Each);
   unsigned part = rule.factors.size();
   rule.factors[rule.operands[0][getDim()][0]].whole = true;
   rule.factors.push_back({static_cast<int64_t>(getSize()), /*whole=*/true});
@@ -173,32 +171,28 @@ int64_t MatmulOp::getFlops() {
 
 ShardingRule EmbeddingOp::getShardingRule() {
   std::string lead = names("i", rankOf(getIds()));
-  ShardingRule rule =
-      parseRule(*this, "v h, " + lead + "-> " + lead + "h");
+  ShardingRule rule = parseRule(*this, "v h, " + lead + "-> " + lead + "h");
   rule.linearity[0] = Linearity::Each;
   return rule;
 }
 
 ShardingRule EmbeddingGradOp::getShardingRule() {
   std::string lead = names("i", rankOf(getIds()));
-  ShardingRule rule =
-      parseRule(*this, lead + ", " + lead + "h -> v h");
+  ShardingRule rule = parseRule(*this, lead + ", " + lead + "h -> v h");
   rule.linearity[1] = Linearity::Each;
   return rule;
 }
 
 ShardingRule PickOp::getShardingRule() {
   std::string lead = names("i", rankOf(getIds()));
-  ShardingRule rule =
-      parseRule(*this, lead + "v, " + lead + "-> " + lead);
+  ShardingRule rule = parseRule(*this, lead + "v, " + lead + "-> " + lead);
   rule.linearity[0] = Linearity::Each;
   return rule;
 }
 
 ShardingRule PickGradOp::getShardingRule() {
   std::string lead = names("i", rankOf(getIds()));
-  ShardingRule rule =
-      parseRule(*this, lead + ", " + lead + "-> " + lead + "v");
+  ShardingRule rule = parseRule(*this, lead + ", " + lead + "-> " + lead + "v");
   rule.linearity[1] = Linearity::Each;
   return rule;
 }

@@ -208,7 +208,8 @@ ShardingRule ShardingRule::reshape(RankedTensorType from, RankedTensorType to) {
     if (left > 1 && right > 1)
       break;
   }
-  // Dimensions of size 1, and those behind a mismatch, are factors of their own.
+  // Dimensions of size 1, and those behind a mismatch, are factors of their
+  // own.
   auto complete = [&](TensorFactors &dims, RankedTensorType type) {
     for (auto [dim, size] : llvm::zip_equal(dims, type.getShape())) {
       int64_t known = 1;
@@ -240,8 +241,9 @@ bool ShardingRule::occursInResult(unsigned factor, unsigned index) const {
 }
 
 bool ShardingRule::occursInOperand(unsigned factor) const {
-  return llvm::any_of(
-      operands, [&](const TensorFactors &dims) { return occurs(dims, factor); });
+  return llvm::any_of(operands, [&](const TensorFactors &dims) {
+    return occurs(dims, factor);
+  });
 }
 
 std::string ShardingRule::check(TypeRange operandTypes,
@@ -268,10 +270,10 @@ std::string ShardingRule::check(TypeRange operandTypes,
         for (unsigned factor : dim)
           product *= factors[factor].size;
         if (product != size)
-          problem = (what + " " + Twine(index) + ": factors of a dimension " +
-                     "multiply to " + Twine(product) + ", its size is " +
-                     Twine(size))
-                        .str();
+          problem =
+              (what + " " + Twine(index) + ": factors of a dimension " +
+               "multiply to " + Twine(product) + ", its size is " + Twine(size))
+                  .str();
       }
     }
   };

@@ -66,9 +66,8 @@ static Tensors dropout(dfg::DropoutOp op, Operands operands,
   int64_t next = 0;
   forEachIndex(result.shape, [&](ArrayRef<int64_t> at) {
     int64_t sample = context.microbatch * extent[1] + at[1] + offset[1];
-    int64_t element =
-        (sample * extent[0] + at[0] + offset[0]) * extent[2] + at[2] +
-        offset[2];
+    int64_t element = (sample * extent[0] + at[0] + offset[0]) * extent[2] +
+                      at[2] + offset[2];
     double &x = result.data[next++];
     x = kernels::dropoutKeeps(element, key, threshold) ? x / (1 - probability)
                                                        : 0;
@@ -95,6 +94,13 @@ interpreter::evaluateElementwise(Operation *op, Operands x,
       .Case([&](dfg::MinimumOp) {
         return zip(x, [](double a, double b) { return std::min(a, b); });
       })
+      .Case([&](dfg::SelectOp) -> Result {
+        Tensor result = *x[2];
+        for (int64_t i = 0; i < result.size(); ++i)
+          if (x[0]->data[i] != 0)
+            result.data[i] = x[1]->data[i];
+        return {{result}};
+      })
       .Case([&](dfg::ExpOp) {
         return map(x, [](double a) { return std::exp(a); });
       })
@@ -115,9 +121,7 @@ interpreter::evaluateElementwise(Operation *op, Operands x,
           return dy * geluDerivative(gelu.getForm(), a);
         });
       })
-      .Case([&](dfg::CastOp) {
-        return map(x, [](double a) { return a; });
-      })
+      .Case([&](dfg::CastOp) { return map(x, [](double a) { return a; }); })
       .Case([&](dfg::ConstantOp constant) {
         return Tensors{Tensor(constant.getResult().getType().getShape(),
                               constant.getValue().convertToDouble())};

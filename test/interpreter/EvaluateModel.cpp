@@ -210,9 +210,8 @@ static Tensors attentionGrad(dfg::AttentionGradOp op, Operands x,
   return {q, k, v};
 }
 
-std::optional<Tensors>
-interpreter::evaluateModel(Operation *op, Operands x,
-                           const RankContext &context) {
+std::optional<Tensors> interpreter::evaluateModel(Operation *op, Operands x,
+                                                  const RankContext &context) {
   using Result = std::optional<Tensors>;
   return llvm::TypeSwitch<Operation *, Result>(op)
       .Case([&](dfg::MatmulOp op) { return matmul(op, *x[0], *x[1]); })
@@ -220,8 +219,7 @@ interpreter::evaluateModel(Operation *op, Operands x,
         return embedding(op, *x[0], *x[1], context.value(op.getFirstRow()));
       })
       .Case([&](dfg::EmbeddingGradOp op) {
-        return embeddingGrad(op, *x[0], *x[1],
-                             context.value(op.getFirstRow()));
+        return embeddingGrad(op, *x[0], *x[1], context.value(op.getFirstRow()));
       })
       .Case([&](dfg::PickOp op) {
         return pick(*x[0], *x[1], context.value(op.getFirst()));

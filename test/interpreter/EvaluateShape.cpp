@@ -92,9 +92,8 @@ static Tensors allSlice(dfg::AllSliceOp op, const Tensor &x,
   return {shardOf(x, sharding, context.mesh, context.rank)};
 }
 
-std::optional<Tensors>
-interpreter::evaluateShape(Operation *op, Operands x,
-                           const RankContext &context) {
+std::optional<Tensors> interpreter::evaluateShape(Operation *op, Operands x,
+                                                  const RankContext &context) {
   using Result = std::optional<Tensors>;
   return llvm::TypeSwitch<Operation *, Result>(op)
       .Case([&](dfg::BroadcastOp op) { return broadcast(op, *x[0]); })

@@ -37,8 +37,8 @@ void Interpreter::zeroGradients() {
   for (Rank &rank : ranks) {
     rank.state.metrics.clear();
     for (auto parameter : rank.program.getOps<dfg::ParameterOp>())
-      rank.state.gradients[parameter.getSymName()] = Tensor(
-          cast<RankedTensorType>(parameter.getType()).getShape(), 0);
+      rank.state.gradients[parameter.getSymName()] =
+          Tensor(cast<RankedTensorType>(parameter.getType()).getShape(), 0);
   }
 }
 
@@ -78,11 +78,11 @@ Interpreter::setParameters(const llvm::StringMap<Tensor> &global) {
                                                 parameter.getLayer());
       auto found = global.find(name);
       if (found == global.end())
-        return parameter.emitError() << "no value for parameter '" << name
-                                     << "'";
+        return parameter.emitError()
+               << "no value for parameter '" << name << "'";
       if (found->second.shape != globalShape(parameter))
-        return parameter.emitError() << "the value of '" << name
-                                     << "' has another shape";
+        return parameter.emitError()
+               << "the value of '" << name << "' has another shape";
       bool isLocal = parameter.getGlobalType().has_value();
       rank.state.parameters[parameter.getSymName()] =
           isLocal ? shardOf(found->second, shardingOf(parameter), mesh,
@@ -195,7 +195,8 @@ FailureOr<double> Interpreter::getMetric(StringRef name, StringRef function) {
     SmallVector<Part> parts;
     for (auto [rank, value] : llvm::zip_equal(stage.ranks, values))
       parts.push_back({rank, &value});
-    FailureOr<Tensor> total = assemble(parts, recordedSharding(metric, 0), mesh);
+    FailureOr<Tensor> total =
+        assemble(parts, recordedSharding(metric, 0), mesh);
     if (failed(total))
       return failure();
     return total->data[0];
@@ -222,12 +223,13 @@ Interpreter::run(StringRef name, const llvm::StringMap<Tensor> &inputs) {
           argument.getArgNumber(), dfg::kInputAttr);
       auto found = input ? inputs.find(input.getValue()) : inputs.end();
       if (found == inputs.end())
-        return function.emitError() << "no input for argument "
-                                    << argument.getArgNumber();
+        return function.emitError()
+               << "no input for argument " << argument.getArgNumber();
       const Tensor &global = found->second;
       std::optional<dfg::Sharding> sharding = dfg::getSharding(argument);
-      bool isLocal = Shape(cast<RankedTensorType>(argument.getType())
-                               .getShape()) != global.shape;
+      bool isLocal =
+          Shape(cast<RankedTensorType>(argument.getType()).getShape()) !=
+          global.shape;
       local.push_back(isLocal && sharding
                           ? shardOf(global, *sharding, mesh, rank.context.rank)
                           : global);

@@ -11,7 +11,8 @@
 //     one->setScalar("loss_seed", 1);
 //     ASSERT_TRUE(succeeded(one->run("train", {{"tokens", tokens}, …})));
 //   }
-//   EXPECT_LT(distance(*local.getGradient("w"), *global.getGradient("w")), 1e-9);
+//   EXPECT_LT(distance(*local.getGradient("w"), *global.getGradient("w")),
+//   1e-9);
 #ifndef ORRERY_TEST_INTERPRETER_INTERPRETER_H
 #define ORRERY_TEST_INTERPRETER_INTERPRETER_H
 

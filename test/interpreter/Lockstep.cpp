@@ -16,9 +16,9 @@ LogicalResult Lockstep::begin() {
     if (!body)
       return program.emitError() << "has no function @" << function;
     if (body.getNumArguments() != inputs[rank].size())
-      return body.emitError() << "has " << body.getNumArguments()
-                              << " arguments, rank " << rank << " was given "
-                              << inputs[rank].size();
+      return body.emitError()
+             << "has " << body.getNumArguments() << " arguments, rank " << rank
+             << " was given " << inputs[rank].size();
     for (auto [argument, input] :
          llvm::zip_equal(body.getArguments(), inputs[rank])) {
       if (cast<RankedTensorType>(argument.getType()).getShape() !=
@@ -92,8 +92,8 @@ Lockstep::Step Lockstep::step(int64_t rank) {
     return Step::Done;
   }
   Interpreter::Rank &self = owner.ranks[rank];
-  FailureOr<std::optional<Tensors>> remembered = runStateOp(
-      op, operands, self.program, self.state, owner.scalars);
+  FailureOr<std::optional<Tensors>> remembered =
+      runStateOp(op, operands, self.program, self.state, owner.scalars);
   if (failed(remembered))
     return Step::Failed;
   if (*remembered) {

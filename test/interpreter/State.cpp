@@ -24,12 +24,12 @@ static Result nothing() { return std::optional(Tensors()); }
 //===----------------------------------------------------------------------===//
 
 /// Calls `action` with the tensor and offset of each parameter of a bucket.
-static void
-forEachMember(dfg::BucketOp bucket, llvm::StringMap<Tensor> &tensors,
-              function_ref<void(Tensor &, int64_t offset)> action) {
-  for (auto [name, offset] : llvm::zip_equal(
-           bucket.getParameters().getAsRange<FlatSymbolRefAttr>(),
-           bucket.getOffsets()))
+static void forEachMember(dfg::BucketOp bucket,
+                          llvm::StringMap<Tensor> &tensors,
+                          function_ref<void(Tensor &, int64_t offset)> action) {
+  for (auto [name, offset] :
+       llvm::zip_equal(bucket.getParameters().getAsRange<FlatSymbolRefAttr>(),
+                       bucket.getOffsets()))
     action(tensors[name.getValue()], offset);
 }
 

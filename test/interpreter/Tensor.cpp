@@ -20,13 +20,14 @@ int64_t Tensor::at(ArrayRef<int64_t> index) const {
   return position;
 }
 
-void interpreter::forEachIndex(
-    ArrayRef<int64_t> shape, function_ref<void(ArrayRef<int64_t>)> action) {
+void interpreter::forEachIndex(ArrayRef<int64_t> shape,
+                               function_ref<void(ArrayRef<int64_t>)> action) {
   int64_t count = ShapedType::getNumElements(shape);
   Shape index(shape.size(), 0);
   for (int64_t n = 0; n < count; ++n) {
     action(index);
-    for (int64_t dim = static_cast<int64_t>(shape.size()) - 1; dim >= 0; --dim) {
+    for (int64_t dim = static_cast<int64_t>(shape.size()) - 1; dim >= 0;
+         --dim) {
       if (++index[dim] < shape[dim])
         break;
       index[dim] = 0;
@@ -66,9 +67,9 @@ double interpreter::distance(const Tensor &a, const Tensor &b) {
       continue;
     largest = std::max(largest, std::abs(y));
     double here = std::abs(x - y);
-    difference = std::max(difference, std::isnan(here)
-                                          ? std::numeric_limits<double>::infinity()
-                                          : here);
+    difference = std::max(
+        difference,
+        std::isnan(here) ? std::numeric_limits<double>::infinity() : here);
   }
   return difference / largest;
 }
@@ -134,7 +135,8 @@ FailureOr<Tensor> interpreter::assemble(ArrayRef<Part> parts,
   Shape shape(parts.front().tensor->shape);
   for (auto [size, axes] : llvm::zip_equal(shape, sharding.dims))
     size *= mesh.getSize(axes);
-  bool isMax = sharding.isPartial() && sharding.reduction == dfg::Reduction::Max;
+  bool isMax =
+      sharding.isPartial() && sharding.reduction == dfg::Reduction::Max;
   Tensor global(shape, isMax ? -std::numeric_limits<double>::infinity() : 0);
   std::map<SmallVector<int64_t>, Part> seen;
   for (Part part : parts) {

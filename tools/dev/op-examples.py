@@ -44,16 +44,15 @@ def context_for(example, context):
     for line in context:
         symbol = re.search(r"@\w+", line)[0]
         used = re.search(re.escape(symbol) + r"\b", example)
-        declares = re.search(r"^\s*\w+\.\w+ " + re.escape(symbol) + r"\b.* :",
-                             example, re.M)
-        if used and not (declares and line.split()[0] in example):
+        if used and f"{line.split()[0]} {symbol} :" not in example:
             lines += context_for(line.split(" : ", 1)[1], context) + [line]
     return list(dict.fromkeys(lines))
 
 
 def parse(text, opt):
     """Error text of the opt tool; empty when it accepts `text`."""
-    run = subprocess.run([opt, "-"], input=text, capture_output=True, text=True)
+    run = subprocess.run([opt, "-"], input=text, capture_output=True, text=True,
+                         timeout=60)
     return "" if run.returncode == 0 else run.stderr
 
 
@@ -62,7 +61,8 @@ def check_op(example, is_symbol, context, opt):
     types = dict.fromkeys(undefined_values(example), "tensor<f32>")
     head = "module attributes {dfg.mesh = #dfg.mesh<pp = 2, dp = 1, tp = 2>} {"
     declarations = "\n".join(context_for(example, context))
-    while True:
+    errors = ""
+    for _ in range(len(types) + 1):
         arguments = ", ".join(f"{n}: {t}" for n, t in types.items())
         body = example if is_symbol else (
             f"func.func @example({arguments}) {{\n{example}\nreturn\n}}")
@@ -72,6 +72,7 @@ def check_op(example, is_symbol, context, opt):
         if not wanted or types.get(wanted[1]) == wanted[2]:
             return errors
         types[wanted[1]] = wanted[2]
+    return errors
 
 
 def main():

@@ -75,10 +75,10 @@ static Value stepAbove(OpBuilder &builder, Location loc, Value a, Value b) {
   Value difference = SubOp::create(builder, loc, castTo(builder, loc, a, wide),
                                    castTo(builder, loc, b, wide));
   Value step = scale(builder, loc, difference, 0x1p100);
-  step = MaximumOp::create(builder, loc, step,
-                           constant(builder, loc, wide, 0.0));
-  step = MinimumOp::create(builder, loc, step,
-                           constant(builder, loc, wide, 1.0));
+  step =
+      MaximumOp::create(builder, loc, step, constant(builder, loc, wide, 0.0));
+  step =
+      MinimumOp::create(builder, loc, step, constant(builder, loc, wide, 1.0));
   return castTo(builder, loc, step, type);
 }
 
@@ -189,8 +189,8 @@ void ReduceOp::buildBackward(OpBuilder &builder, ArrayRef<Value> dy,
   }
   SmallVector<int64_t> kept =
       otherDims(typeOf(getOperand()).getRank(), getDims());
-  grads.push_back(BroadcastOp::create(builder, getLoc(),
-                                      getOperand().getType(), dy[0], kept));
+  grads.push_back(BroadcastOp::create(builder, getLoc(), getOperand().getType(),
+                                      dy[0], kept));
 }
 
 void ReshapeOp::buildBackward(OpBuilder &builder, ArrayRef<Value> dy,

@@ -1,6 +1,7 @@
 // Backwards of the model's ops: products, lookups, norms, attention. The
-// agreement of ElementwiseBackward.cpp holds. Results that exist for the backward alone
-// (mean and rstd of layer_norm, lse of attention) pass no gradient on.
+// agreement of ElementwiseBackward.cpp holds. Results that exist for the
+// backward alone (mean and rstd of layer_norm, lse of attention) pass no
+// gradient on.
 #include "dialects/dfg/DfgDialect.h"
 
 using namespace mlir;
@@ -35,10 +36,9 @@ static Value operandGradient(OpBuilder &builder, Location loc, Value dy,
     dims.push_back(dim);
     shape.push_back(type.getDimSize(dim));
   }
-  std::string equation =
-      (dyLetters + "," + otherLetters + "->" + known).str();
-  Value gradient = MatmulOp::create(builder, loc, type.clone(shape), equation,
-                                    dy, other);
+  std::string equation = (dyLetters + "," + otherLetters + "->" + known).str();
+  Value gradient =
+      MatmulOp::create(builder, loc, type.clone(shape), equation, dy, other);
   if (static_cast<int64_t>(dims.size()) == type.getRank())
     return gradient;
   return BroadcastOp::create(builder, loc, type, gradient, dims);
@@ -82,10 +82,10 @@ void LayerNormOp::buildBackward(OpBuilder &builder, ArrayRef<Value> dy,
     grads.append(3, Value());
     return;
   }
-  auto backward = LayerNormGradOp::create(
-      builder, getLoc(), getOperand().getType(), getGamma().getType(),
-      getBeta().getType(), dy[0], getOperand(), getMean(), getRstd(),
-      getGamma());
+  auto backward =
+      LayerNormGradOp::create(builder, getLoc(), getOperand().getType(),
+                              getGamma().getType(), getBeta().getType(), dy[0],
+                              getOperand(), getMean(), getRstd(), getGamma());
   grads.append(backward->result_begin(), backward->result_end());
 }
 

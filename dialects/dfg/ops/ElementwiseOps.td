@@ -38,7 +38,9 @@ def Dfg_AddOp : Dfg_BinaryOp<"add", [Commutative]> {
   let summary = "Adds two tensors";
   let description = [{
     result = lhs + rhs. Linear in both together: the sum of two values that are
-    partial over the same axes is partial over them.
+    partial over the same axes is partial over them, which is how two row
+    products of a parallel residual share one all-reduce. Backward: da = dy,
+    db = dy.
 
     Example: `%0 = dfg.add %a, %b : tensor<4x8xf32>`
   }];
@@ -47,7 +49,7 @@ def Dfg_AddOp : Dfg_BinaryOp<"add", [Commutative]> {
 def Dfg_SubOp : Dfg_BinaryOp<"sub"> {
   let summary = "Subtracts one tensor from another";
   let description = [{
-    result = lhs - rhs. Linear in both together.
+    result = lhs - rhs. Linear in both together. Backward: da = dy, db = -dy.
 
     Example: `%0 = dfg.sub %a, %b : tensor<4x8xf32>`
   }];
@@ -55,7 +57,8 @@ def Dfg_SubOp : Dfg_BinaryOp<"sub"> {
 def Dfg_MulOp : Dfg_BinaryOp<"mul", [Commutative]> {
   let summary = "Multiplies two tensors element by element";
   let description = [{
-    result = lhs * rhs. Linear in each operand.
+    result = lhs * rhs. Linear in each operand: one of them may be partial, not
+    both. Backward: da = dy rhs, db = dy lhs.
 
     Example: `%0 = dfg.mul %a, %b : tensor<4x8xf32>`
   }];
@@ -63,7 +66,8 @@ def Dfg_MulOp : Dfg_BinaryOp<"mul", [Commutative]> {
 def Dfg_DivOp : Dfg_BinaryOp<"div"> {
   let summary = "Divides one tensor by another";
   let description = [{
-    result = lhs / rhs. Linear in lhs.
+    result = lhs / rhs. Linear in lhs. Backward: da = dy / rhs,
+    db = -dy result / rhs.
 
     Example: `%0 = dfg.div %a, %b : tensor<4x8xf32>`
   }];
@@ -71,30 +75,67 @@ def Dfg_DivOp : Dfg_BinaryOp<"div"> {
 def Dfg_MaximumOp : Dfg_BinaryOp<"maximum", [Commutative]> {
   let summary = "Takes the larger of two tensors element by element";
   let description = [{
+    result = max(lhs, rhs). Backward: dy goes to the larger operand; of equals,
+    to rhs.
+
     Example: `%0 = dfg.maximum %a, %b : tensor<f32>`
   }];
 }
 def Dfg_MinimumOp : Dfg_BinaryOp<"minimum", [Commutative]> {
   let summary = "Takes the smaller of two tensors element by element";
   let description = [{
+    result = min(lhs, rhs). Backward: dy goes to the smaller operand; of equals,
+    to rhs.
+
     Example: `%0 = dfg.minimum %a, %b : tensor<f32>`
   }];
 }
+def Dfg_SelectOp : Dfg_Op<"select", [Pure, Fusable, SameOperandsAndResultType,
+                                     Shardable]> {
+  let summary = "Takes one of two tensors where a condition is not zero";
+  let description = [{
+    result = condition != 0 ? lhs : rhs, element by element; whatever the other
+    one holds, not a number included. It keeps weights as they were when a
+    gradient overflowed.
+
+    Example: `%0 = dfg.select %c, %a, %b : tensor<4xf32>`
+  }];
+  let arguments = (ins Dfg_Float:$condition, Dfg_Float:$lhs, Dfg_Float:$rhs);
+  let results = (outs Dfg_Float:$result);
+  let assemblyFormat =
+      "$condition `,` $lhs `,` $rhs attr-dict `:` type($result)";
+}
 def Dfg_ExpOp : Dfg_UnaryOp<"exp"> {
   let summary = "Takes the exponential";
-  let description = "Example: `%0 = dfg.exp %a : tensor<4x8xf32>`";
+  let description = [{
+    result = e^operand. Backward: dy result.
+
+    Example: `%0 = dfg.exp %a : tensor<4x8xf32>`
+  }];
 }
 def Dfg_LogOp : Dfg_UnaryOp<"log"> {
   let summary = "Takes the natural logarithm";
-  let description = "Example: `%0 = dfg.log %a : tensor<4xf32>`";
+  let description = [{
+    result = ln operand. Backward: dy / operand.
+
+    Example: `%0 = dfg.log %a : tensor<4xf32>`
+  }];
 }
 def Dfg_SqrtOp : Dfg_UnaryOp<"sqrt"> {
   let summary = "Takes the square root";
-  let description = "Example: `%0 = dfg.sqrt %a : tensor<f32>`";
+  let description = [{
+    result = operand^(1/2). Backward: dy / (2 result).
+
+    Example: `%0 = dfg.sqrt %a : tensor<f32>`
+  }];
 }
 def Dfg_RsqrtOp : Dfg_UnaryOp<"rsqrt"> {
   let summary = "Takes the reciprocal of the square root";
-  let description = "Example: `%0 = dfg.rsqrt %a : tensor<4xf32>`";
+  let description = [{
+    result = operand^(-1/2). Backward: -dy result / (2 operand).
+
+    Example: `%0 = dfg.rsqrt %a : tensor<4xf32>`
+  }];
 }
 
 def Dfg_GeluForm : I32EnumAttr<"GeluForm", "form of the Gaussian error unit", [
@@ -109,8 +150,12 @@ def Dfg_GeluOp : Dfg_Op<"gelu", [Pure, Fusable, SameOperandsAndResultType,
                                  Shardable, Differentiable]> {
   let summary = "Applies the Gaussian error linear unit";
   let description = [{
+    Two forms that models were trained with; they differ by up to 5e-4:
     - `tanh`: 0.5 x (1 + tanh(0.79788456 x (1 + 0.044715 x^2)))
     - `erf`:  0.5 x (1 + erf(x / sqrt 2))
+
+    Backward: `dfg.gelu_grad` of the same form, from x, which is kept or
+    recomputed, never the result.
 
     Example: `%0 = dfg.gelu tanh %x : tensor<4x8xf32>`
   }];
@@ -138,7 +183,8 @@ def Dfg_GeluGradOp : Dfg_Op<"gelu_grad", [Pure, Fusable,
 def Dfg_CastOp : Dfg_Op<"cast", [Pure, Fusable, Shardable, Differentiable]> {
   let summary = "Converts the element type";
   let description = [{
-    Between floating-point types, rounding to nearest even.
+    Between floating-point types, rounding to nearest even. Linear up to
+    rounding. Backward: a cast back.
 
     Example: `%0 = dfg.cast %a : tensor<4xf32> to tensor<4xbf16>`
     - (C1) the shapes are equal.
@@ -152,7 +198,12 @@ def Dfg_CastOp : Dfg_Op<"cast", [Pure, Fusable, Shardable, Differentiable]> {
 
 def Dfg_ConstantOp : Dfg_Op<"constant", [Pure, Fusable, Shardable]> {
   let summary = "Makes a tensor with one value everywhere";
-  let description = "Example: `%0 = dfg.constant 0.5 : tensor<4x8xf32>`";
+  let description = [{
+    Every element of the result is `value`. It is never stored: a kernel has it
+    as an immediate.
+
+    Example: `%0 = dfg.constant 0.5 : tensor<4x8xf32>`
+  }];
   let arguments = (ins F64Attr:$value);
   let results = (outs Dfg_Float:$result);
   let assemblyFormat = "custom<PlainFloat>($value) attr-dict `:` type($result)";
@@ -165,13 +216,14 @@ def Dfg_DropoutOp : Dfg_Op<"dropout", [Pure, Fusable, SameOperandsAndResultType,
     result = operand * keep / (1 - probability), where keep is a function of
     the stream's key and the element's position in the *global* batch, so that
     no layout changes it and the backward repeats it: it is its own backward,
-    dx = dropout(dy).
+    dx = dropout(dy), and no mask is ever stored.
 
     The operand is [position, sample, feature] of the global `extent`; element
     (i, j, k) has the linear index ((microbatch * extent[1] + j + offset[1]) *
     extent[0] + i + offset[0]) * extent[2] + k + offset[2]; it is kept when its
     random word >= floor(probability * 2^32). `stream` may contain `{layer}`,
-    for which the global index of layer `layer` stands.
+    for which the global index of layer `layer` stands. When a dimension is
+    split, the start of the own shard is added to `offset`.
 
     Example:
     ```
@@ -181,7 +233,8 @@ def Dfg_DropoutOp : Dfg_Op<"dropout", [Pure, Fusable, SameOperandsAndResultType,
         : tensor<64x4x32xf32>
     ```
     - (C1) the operand has three dimensions; (C2) 0 <= probability < 1;
-    - (C3) extent and offset have three entries.
+    - (C3) extent and offset have three entries;
+    - (C4) the operand is not larger than extent.
   }];
   let arguments = (ins Dfg_Float:$operand, F64Attr:$probability,
                        StrAttr:$stream, I64Attr:$layer,

@@ -38,9 +38,20 @@ def Dfg_FusedOp : Dfg_Op<"fused", [IsolatedFromAbove, SingleBlock,
   let hasVerifier = 1;
 }
 
-def Dfg_YieldOp : Dfg_Op<"yield", [Pure, Terminator, ParentOneOf<["FusedOp"]>]> {
+def Dfg_YieldOp : Dfg_Op<"yield", [Pure, Terminator,
+                                   ParentOneOf<["FusedOp"]>]> {
   let summary = "Ends a fused region with its results";
-  let description = "Example: `dfg.yield %0 : tensor<4xf32>`";
+  let description = [{
+    One value per result of the region's op.
+
+    Example:
+    ```
+    %y = dfg.fused shape [4] ins(%x : tensor<4xf32>) {
+    ^bb0(%0: tensor<4xf32>):
+      dfg.yield %0 : tensor<4xf32>
+    } : tensor<4xf32>
+    ```
+  }];
   let arguments = (ins Variadic<Dfg_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
   let builders = [OpBuilder<(ins), "">];

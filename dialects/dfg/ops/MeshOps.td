@@ -10,12 +10,14 @@ def Dfg_ReshardOp : Dfg_Op<"reshard", [Pure, SameOperandsAndResultType]> {
   let summary = "Brings a value into another state on the mesh";
   let description = [{
     Shapes are still global: the value does not change, only where it lies.
-    `dfg-localize` makes collectives of it.
+    `dfg-localize` makes collectives of it, along the cheapest path. An axis
+    that is partial in the source and not in the target is reduced.
 
-    Example: `%0 = dfg.reshard %x from #dfg.sharding<[_, _], partial sum [tp]>
-        to #dfg.sharding<[tp, _]> : tensor<64x32xf32>`
+    Example: `%0 = dfg.reshard %x from <[_, _], partial sum [tp]>
+        to <[tp, _]> : tensor<64x32xf32>`
     - (C1) both states fit the rank; (C2) sizes divide evenly; (C3) the target
-      is not partial over an axis over which the source is not.
+      is not partial over an axis over which the source is not, nor of another
+      kind.
   }];
   let arguments = (ins Dfg_Tensor:$operand, Dfg_ShardingAttr:$source,
                        Dfg_ShardingAttr:$target);
@@ -30,7 +32,7 @@ def Dfg_AllReduceOp : Dfg_Op<"all_reduce", [Pure, SameOperandsAndResultType]> {
   let description = [{
     all_reduce(x) = all_gather(reduce_scatter(x)); moves 2 (n-1)/n of the bytes.
     With `only`, just the ranks at these coordinates of the (single) axis take
-    part: a tied table on the first and last stage.
+    part, the others keep their value: a tied table on the first and last stage.
 
     Example: `%0 = dfg.all_reduce sum %x {axes = ["tp"]} : tensor<8xf32>`
     - (C1) axes are distinct axes of the mesh; (C2) `only` needs one axis and
@@ -56,7 +58,9 @@ class Dfg_DimCollective<string mnemonic>
 def Dfg_AllGatherOp : Dfg_DimCollective<"all_gather"> {
   let summary = "Joins the shards of all ranks on the axes";
   let description = [{
-    all_gather(all_slice(x)) = x; moves (n-1)/n of the result's bytes.
+    The shards side by side along `dim`, in the order of the coordinates on
+    `axes`, major to minor. all_gather(all_slice(x)) = x; moves (n-1)/n of the
+    result's bytes.
 
     Example: `%0 = dfg.all_gather %x {axes = ["tp"], dim = 0 : i64}
         : tensor<4x8xf32> -> tensor<8x8xf32>`
@@ -94,7 +98,7 @@ def Dfg_AllToAllOp : Dfg_Op<"all_to_all", [Pure]> {
     Example: `%0 = dfg.all_to_all %x {axes = ["tp"], split = 1 : i64,
         concat = 0 : i64} : tensor<4x8xf32> -> tensor<8x4xf32>`
     - (C1) axes are distinct axes of the mesh; (C2) split shrinks and concat
-      grows by the number of ranks.
+      grows by the number of ranks, and they are two dimensions.
   }];
   let arguments = (ins Dfg_Tensor:$operand, Dfg_AxisArray:$axes,
                        I64Attr:$split, I64Attr:$concat);
@@ -107,7 +111,9 @@ def Dfg_AllToAllOp : Dfg_Op<"all_to_all", [Pure]> {
 def Dfg_SendOp : Dfg_Op<"send"> {
   let summary = "Sends a value to a neighbouring pipeline stage";
   let description = [{
-    `delta` is the receiver's stage minus the own one. Messages match in order.
+    `delta` is the receiver's stage minus the own one: the rank with that
+    coordinate on axis pp and the same on all others. Messages between two ranks
+    match in order.
 
     Example: `dfg.send %x {delta = 1 : i64} : tensor<64x4x32xf32>`
     - (C1) delta is 1 or -1.
@@ -119,7 +125,8 @@ def Dfg_SendOp : Dfg_Op<"send"> {
 def Dfg_ReceiveOp : Dfg_Op<"receive"> {
   let summary = "Receives a value from a neighbouring pipeline stage";
   let description = [{
-    `delta` is the sender's stage minus the own one.
+    `delta` is the sender's stage minus the own one; waits for what that rank
+    sends (see `dfg.send`).
 
     Example: `%x = dfg.receive {delta = -1 : i64} : tensor<64x4x32xf32>`
     - (C1) delta is 1 or -1.

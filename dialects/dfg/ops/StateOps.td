@@ -15,8 +15,9 @@ def Dfg_ParameterOp : Dfg_Op<"parameter", [Symbol]> {
     `role` says how tensor parallelism splits it: "column" and "vocabulary"
     split dimension 0 over axis tp, "row" splits the last dimension,
     "replicated" nothing. Initialised to N(0, init_std), or to the constant
-    init_value where init_std is 0. A `tied` parameter exists on several stages;
-    only the copy on the first is the `owner`.
+    init_value where init_std is 0. A `tied` parameter exists on the stages
+    `owners`; the first of them draws and saves it. `dfg-localize` makes `type`
+    the shape of one shard, with `sharding` and `global_type` beside it.
 
     Example:
     ```
@@ -24,7 +25,8 @@ def Dfg_ParameterOp : Dfg_Op<"parameter", [Symbol]> {
         checkpoint_name = "layers.{layer}.qkv.weight", layer = 0 : i64,
         init_std = 0.02 : f64, init_value = 0.0 : f64, weight_decay = true}
     ```
-    - (C1) role is one of the four.
+    - (C1) role is one of the four; (C2) the type is a floating-point tensor of
+      static shape; (C3) it is what `sharding` leaves of `global_type`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type, StrAttr:$role,
       StrAttr:$checkpoint_name, I64Attr:$layer, F64Attr:$init_std,
@@ -40,6 +42,9 @@ def Dfg_WeightOp : Dfg_Op<"weight", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Reads a parameter";
   let description = [{
+    The value at the start of the step: `dfg-update` writes parameters behind
+    the last microbatch. The element type may be narrower than the parameter's.
+
     Example: `%w = dfg.weight @w : tensor<96x32xf32>`
     - (C1) the parameter exists and has the result's shape.
   }];
@@ -96,7 +101,11 @@ def Dfg_MetricOp : Dfg_Op<"metric"> {
 def Dfg_MetricReadOp : Dfg_Op<"metric_read"> {
   let summary = "Reads a metric as summed so far";
   let description = [{
+    What `dfg.metric` of all microbatches added up, or what
+    `dfg.metric_write` set since.
+
     Example: `%0 = dfg.metric_read "lm_loss" : tensor<f32>`
+    - (C1) the result has no dimensions.
   }];
   let arguments = (ins StrAttr:$name);
   let results = (outs Dfg_Float:$result);
@@ -106,7 +115,10 @@ def Dfg_MetricReadOp : Dfg_Op<"metric_read"> {
 def Dfg_MetricWriteOp : Dfg_Op<"metric_write"> {
   let summary = "Sets a metric";
   let description = [{
+    Replaces what microbatches added up: the value that the log shows.
+
     Example: `dfg.metric_write "grad_norm", %0 : tensor<f32>`
+    - (C1) the value has no dimensions.
   }];
   let arguments = (ins StrAttr:$name, Dfg_Float:$value);
   let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
@@ -130,9 +142,10 @@ def Dfg_BucketOp : Dfg_Op<"bucket", [Symbol,
   let summary = "Declares parameters laid side by side as one flat value";
   let description = [{
     Parameter i occupies elements [offsets[i], offsets[i] + its local size) of
-    `elements`; the rest is padding of zeros. Each bucket has fields "weight"
-    (of the parameters' type), "gradient" (f32) and the optimizer `states`
-    (f32).
+    `type`; the rest is padding of zeros. Packing costs nothing: memory
+    layout puts the parameters there, so that one collective and one optimizer
+    kernel serve them all. Each bucket has fields "weight" (of the parameters'
+    type), "gradient" (f32) and the optimizer `states` (f32).
 
     Example:
     ```
@@ -140,7 +153,9 @@ def Dfg_BucketOp : Dfg_Op<"bucket", [Symbol,
         offsets = array<i64: 0, 1024>, states = ["exp_avg", "exp_avg_sq"],
         weight_decay = true}
     ```
-    - (C1) parameters exist, offsets increase and do not overlap.
+    - (C1) the type has one dimension; (C2) there is one offset per parameter;
+    - (C3) the parameters exist; (C4) they do not overlap, in the order of
+      offsets, and end inside the bucket.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
       TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$parameters,
@@ -155,7 +170,7 @@ def Dfg_BucketReadOp : Dfg_Op<"bucket_read", [
   let summary = "Reads a field of a bucket";
   let description = [{
     Example: `%g = dfg.bucket_read @decayed "gradient" : tensor<4096xf32>`
-    - (C1) the bucket exists, has the field and the result's shape.
+    - (C1) the bucket exists and has the field; (C2) it has the result's shape.
   }];
   let arguments = (ins FlatSymbolRefAttr:$bucket, StrAttr:$field);
   let results = (outs Dfg_Float:$result);
@@ -166,7 +181,7 @@ def Dfg_BucketWriteOp : Dfg_Op<"bucket_write", [
   let summary = "Writes a field of a bucket";
   let description = [{
     Example: `dfg.bucket_write @decayed "weight", %w : tensor<4096xf32>`
-    - (C1) the bucket exists, has the field and the operand's shape.
+    - (C1) the bucket exists and has the field; (C2) it has the value's shape.
   }];
   let arguments = (ins FlatSymbolRefAttr:$bucket, StrAttr:$field,
                        Dfg_Float:$value);
@@ -183,6 +198,9 @@ class Dfg_FlatReduceOp<string mnemonic> : Dfg_Op<mnemonic, [Pure]> {
 def Dfg_SquareSumOp : Dfg_FlatReduceOp<"square_sum"> {
   let summary = "Sums the squares of all elements";
   let description = [{
+    The sum of operand^2, in f64 and in a fixed order of additions;
+    its square root over all buckets is the gradient norm.
+
     Example: `%0 = dfg.square_sum %g : tensor<4096xf32> -> tensor<f64>`
     - (C1) the result is tensor<f64>.
   }];
@@ -190,6 +208,9 @@ def Dfg_SquareSumOp : Dfg_FlatReduceOp<"square_sum"> {
 def Dfg_CountZerosOp : Dfg_FlatReduceOp<"count_zeros"> {
   let summary = "Counts the elements that are zero";
   let description = [{
+    The number of elements equal to 0, in f64 and in a fixed order of additions;
+    the log shows it with --log-num-zeros-in-grad.
+
     Example: `%0 = dfg.count_zeros %g : tensor<4096xf32> -> tensor<f64>`
     - (C1) the result is tensor<f64>.
   }];
@@ -197,6 +218,9 @@ def Dfg_CountZerosOp : Dfg_FlatReduceOp<"count_zeros"> {
 def Dfg_CountNotFiniteOp : Dfg_FlatReduceOp<"count_not_finite"> {
   let summary = "Counts the elements that are infinite or not a number";
   let description = [{
+    The number of infinities and NaNs, in f64 and in a fixed order of additions;
+    any makes a step with loss scaling be skipped.
+
     Example: `%0 = dfg.count_not_finite %g : tensor<4096xf32> -> tensor<f64>`
     - (C1) the result is tensor<f64>.
   }];

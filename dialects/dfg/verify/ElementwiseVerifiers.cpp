@@ -24,8 +24,7 @@ LogicalResult DropoutOp::verify() {
   if (getOffset().size() != 3) // C3
     return emitOpError() << "offset has " << getOffset().size()
                          << " entries, must have 3";
-  for (auto [dim, size] :
-       llvm::enumerate(getOperand().getType().getShape()))
+  for (auto [dim, size] : llvm::enumerate(getOperand().getType().getShape()))
     if (size > getExtent()[dim]) // C4
       return emitOpError() << "operand has size " << size << " in dimension "
                            << dim << ", extent " << getExtent()[dim]
@@ -42,8 +41,7 @@ static LogicalResult checkDims(Operation *op, ArrayRef<int64_t> dims,
       return failure();
     if (index > 0 && dims[index - 1] >= dim)
       return op->emitOpError() << "dims must increase, entry " << index
-                               << " is " << dim << " after "
-                               << dims[index - 1];
+                               << " is " << dim << " after " << dims[index - 1];
   }
   return success();
 }

@@ -39,9 +39,9 @@ static LogicalResult checkTypes(FusedOp op, StringRef what, ValueRange values,
                             << "s inside and " << outer.size() << " outside";
   for (auto [index, inside, outside] : llvm::enumerate(values, outer))
     if (inside.getType() != outside.getType()) // C2
-      return op.emitOpError() << what << " " << index << " has type "
-                              << inside.getType() << " inside and "
-                              << outside.getType() << " outside";
+      return op.emitOpError()
+             << what << " " << index << " has type " << inside.getType()
+             << " inside and " << outside.getType() << " outside";
   return success();
 }
 
@@ -53,9 +53,9 @@ LogicalResult FusedOp::verify() {
     return failure();
   for (Operation &inner : block.without_terminator()) {
     if (!inner.hasTrait<Fusable>()) { // C1
-      InFlightDiagnostic error =
-          emitOpError() << "contains '" << inner.getName()
-                        << "', which cannot be fused";
+      InFlightDiagnostic error = emitOpError()
+                                 << "contains '" << inner.getName()
+                                 << "', which cannot be fused";
       error.attachNote(inner.getLoc()) << "the op is here";
       return error;
     }

@@ -16,8 +16,8 @@ static LogicalResult checkAxes(Operation *op, ArrayAttr axes, int64_t &ranks) {
   llvm::SmallDenseSet<Attribute> seen;
   for (StringAttr axis : axes.getAsRange<StringAttr>()) {
     if (!mesh.hasAxis(axis)) // C1
-      return op->emitOpError() << "axis " << axis
-                               << " is not one of the mesh " << mesh;
+      return op->emitOpError()
+             << "axis " << axis << " is not one of the mesh " << mesh;
     if (!seen.insert(axis).second) // C1
       return op->emitOpError() << "axis " << axis << " occurs twice";
     ranks *= mesh.getSize(axis);
@@ -33,19 +33,18 @@ static LogicalResult checkState(ReshardOp op, StringRef what,
                                 const Sharding &state) {
   RankedTensorType type = op.getOperand().getType();
   if (static_cast<int64_t>(state.dims.size()) != type.getRank()) // C1
-    return op.emitOpError() << what << " has " << state.dims.size()
-                            << " dimensions, the operand has "
-                            << type.getRank();
+    return op.emitOpError()
+           << what << " has " << state.dims.size()
+           << " dimensions, the operand has " << type.getRank();
   MeshAttr mesh = getMesh(op);
   if (!mesh)
     return success();
   for (auto [dim, axes] : llvm::enumerate(state.dims)) {
     int64_t parts = mesh.getSize(axes);
     if (type.getDimSize(dim) % parts != 0) // C2
-      return op.emitOpError()
-             << what << " splits dimension " << dim << " of size "
-             << type.getDimSize(dim) << " into " << parts
-             << " parts, it must divide evenly";
+      return op.emitOpError() << what << " splits dimension " << dim
+                              << " of size " << type.getDimSize(dim) << " into "
+                              << parts << " parts, it must divide evenly";
   }
   return success();
 }
@@ -114,9 +113,9 @@ template <typename Op> static LogicalResult checkOwnPart(Op op) {
       failed(checkInRange(op, "dim", dim, whole.getRank()))) // C2
     return failure();
   if (whole.getDimSize(dim) % ranks != 0) // C2
-    return op.emitOpError() << "cannot split dimension " << dim << " of size "
-                            << whole.getDimSize(dim) << " into " << ranks
-                            << " equal parts";
+    return op.emitOpError()
+           << "cannot split dimension " << dim << " of size "
+           << whole.getDimSize(dim) << " into " << ranks << " equal parts";
   SmallVector<int64_t> shape(whole.getShape());
   shape[dim] /= ranks;
   return checkShape(op, "result", part, shape, // C2

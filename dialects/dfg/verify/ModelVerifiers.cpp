@@ -28,8 +28,7 @@ public:
       if (letters.count(letter) > 1) // C3
         return op.emitOpError() << "letter '" << Twine(letter)
                                 << "' occurs twice in the " << what;
-      auto [seen, inserted] =
-          sizes.try_emplace(letter, std::pair(size, what));
+      auto [seen, inserted] = sizes.try_emplace(letter, std::pair(size, what));
       if (!inserted && seen->second.first != size) // C2
         return op.emitOpError()
                << "letter '" << Twine(letter) << "' has size "
@@ -82,10 +81,10 @@ LogicalResult EmbeddingOp::verify() {
   RankedTensorType table = getTable().getType();
   if (failed(checkRank(*this, "table", table, 2))) // C1
     return failure();
-  if (failed(checkShape(*this, "result", getResult().getType(), // C2
-                        append(getIds().getType().getShape(),
-                               table.getDimSize(1)),
-                        "ids and row size")))
+  if (failed(
+          checkShape(*this, "result", getResult().getType(), // C2
+                     append(getIds().getType().getShape(), table.getDimSize(1)),
+                     "ids and row size")))
     return failure();
   return checkElement(*this, "result", getResult().getType(), // C3
                       table.getElementType());
@@ -116,7 +115,7 @@ static LogicalResult checkRows(Operation *op, StringRef what,
 LogicalResult PickOp::verify() {
   RankedTensorType ids = getIds().getType();
   if (failed(checkRows(*this, "operand", getOperand().getType(), ids)) || // C1
-      failed(checkShape(*this, "result", getResult().getType(), // C2
+      failed(checkShape(*this, "result", getResult().getType(),           // C2
                         ids.getShape(), "ids")))
     return failure();
   return checkElement(*this, "result", getResult().getType(), // C3
@@ -143,14 +142,13 @@ static LogicalResult checkVector(Operation *op, StringRef what,
   return checkShape(op, what, type, x.getShape().take_back(), "a row"); // C1
 }
 static LogicalResult checkStatistic(Operation *op, StringRef what,
-                                    RankedTensorType type,
-                                    RankedTensorType x) {
+                                    RankedTensorType type, RankedTensorType x) {
   if (failed(checkShape(op, what, type, x.getShape().drop_back(), // C2
                         "the rows")))
     return failure();
   // f64 where the whole program is, as in checks of gradients.
   if (x.getElementType().isF64())
-    return checkElement(op, what, type, x.getElementType()); // C2
+    return checkElement(op, what, type, x.getElementType());               // C2
   return checkElement(op, what, type, Float32Type::get(op->getContext())); // C2
 }
 
@@ -184,8 +182,7 @@ LogicalResult LayerNormGradOp::verify() {
     return failure();
   if (getGrad().getType() != x || getGradOperand().getType() != x) // C3
     return emitOpError() << "grad has type " << getGrad().getType()
-                         << " and grad_operand "
-                         << getGradOperand().getType()
+                         << " and grad_operand " << getGradOperand().getType()
                          << ", both must have the operand's " << x;
   return success();
 }
@@ -202,15 +199,15 @@ checkLikeQ(Operation *op, RankedTensorType q,
     return failure();
   for (auto [what, type] : others)
     if (type != q) // C1
-      return op->emitOpError() << what << " has type " << type
-                               << ", must have q's " << q;
+      return op->emitOpError()
+             << what << " has type " << type << ", must have q's " << q;
   return success();
 }
 
 /// What attention and its gradient have in common: C2 to C5.
 template <typename Op>
 static LogicalResult checkAttention(Op op, RankedTensorType lse) {
-  ArrayRef<int64_t> q = op.getQ().getType().getShape(); // [s, b, n, d]
+  ArrayRef<int64_t> q = op.getQ().getType().getShape();     // [s, b, n, d]
   if (failed(checkShape(op, "lse", lse, {q[1], q[2], q[0]}, // C2
                         "[b, n, s] of q")))
     return failure();
@@ -227,8 +224,8 @@ static LogicalResult checkAttention(Op op, RankedTensorType lse) {
     return op.emitOpError() << "q has " << q[1] << " samples, num_samples is "
                             << op.getNumSamples();
   if (q[2] > static_cast<int64_t>(op.getNumHeads())) // C5
-    return op.emitOpError() << "q has " << q[2] << " heads, num_heads is "
-                            << op.getNumHeads();
+    return op.emitOpError()
+           << "q has " << q[2] << " heads, num_heads is " << op.getNumHeads();
   return success();
 }
 

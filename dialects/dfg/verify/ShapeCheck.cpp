@@ -8,11 +8,9 @@ using namespace mlir;
 std::string orrery::dfg::shapeText(ArrayRef<int64_t> shape) {
   if (shape.empty())
     return "scalar";
-  return llvm::join(llvm::map_range(shape,
-                                    [](int64_t size) {
-                                      return std::to_string(size);
-                                    }),
-                    "x");
+  return llvm::join(
+      llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }),
+      "x");
 }
 
 LogicalResult orrery::dfg::checkShape(Operation *op, StringRef what,

@@ -25,18 +25,18 @@ static LogicalResult checkSharding(Operation *op, Attribute attribute,
   Sharding state = Sharding::get(sharding);
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || tensor.getRank() != static_cast<int64_t>(state.dims.size()))
-    return op->emitOpError() << "sharding " << sharding << " has "
-                             << state.dims.size()
-                             << " dimensions, the value is of type " << type;
+    return op->emitOpError()
+           << "sharding " << sharding << " has " << state.dims.size()
+           << " dimensions, the value is of type " << type;
   MeshAttr mesh = getMesh(op);
   if (!mesh)
     return success();
   auto check = [&](const Axes &axes) -> LogicalResult {
     for (StringAttr axis : axes)
       if (!mesh.hasAxis(axis))
-        return op->emitOpError() << "sharding " << sharding << " names axis "
-                                 << axis << ", which the mesh " << mesh
-                                 << " lacks";
+        return op->emitOpError()
+               << "sharding " << sharding << " names axis " << axis
+               << ", which the mesh " << mesh << " lacks";
     return success();
   };
   for (const Axes &dim : state.dims)
@@ -66,7 +66,7 @@ LogicalResult DfgDialect::verifyOperationAttribute(Operation *op,
   auto mustBe = [&](bool holds, StringRef what) -> LogicalResult {
     if (holds)
       return success();
-    return op->emitOpError() << "'" << attribute.getName() << "' is "
+    return op->emitOpError() << "'" << attribute.getName().strref() << "' is "
                              << attribute.getValue() << ", must be " << what;
   };
   StringRef name = attribute.getName();
@@ -87,15 +87,15 @@ LogicalResult DfgDialect::verifyRegionArgAttribute(Operation *op, unsigned,
                                                    NamedAttribute attribute) {
   StringRef name = attribute.getName();
   if (name == kInputAttr && !isa<StringAttr>(attribute.getValue()))
-    return op->emitOpError() << "'" << name << "' of argument " << index
-                             << " is " << attribute.getValue()
-                             << ", must be a string";
+    return op->emitOpError()
+           << "'" << name << "' of argument " << index << " is "
+           << attribute.getValue() << ", must be a string";
   if (name != kShardingAttr)
     return success();
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
-    return op->emitOpError() << "only arguments of functions have '" << name
-                             << "'";
+    return op->emitOpError()
+           << "only arguments of functions have '" << name << "'";
   return checkSharding(op, attribute.getValue(),
                        function.getArgumentTypes()[index]);
 }

@@ -35,9 +35,8 @@ LogicalResult ParameterOp::verify() {
     return emitOpError() << "global_type " << *getGlobalType()
                          << " does not fit the sharding " << *getSharding();
   if (mesh && sharding.localType(global, mesh) != type) // C3
-    return emitOpError() << "type is " << type << ", the sharding of "
-                         << global << " leaves "
-                         << sharding.localType(global, mesh);
+    return emitOpError() << "type is " << type << ", the sharding of " << global
+                         << " leaves " << sharding.localType(global, mesh);
   return success();
 }
 
@@ -47,8 +46,8 @@ static LogicalResult checkParameter(Operation *op, FlatSymbolRefAttr name,
                                     SymbolTableCollection &symbols) {
   auto parameter = symbols.lookupNearestSymbolFrom<ParameterOp>(op, name);
   if (!parameter) // C1
-    return op->emitOpError() << "names the parameter " << name
-                             << ", which does not exist";
+    return op->emitOpError()
+           << "names the parameter " << name << ", which does not exist";
   ArrayRef<int64_t> shape =
       cast<RankedTensorType>(parameter.getType()).getShape();
   if (type.getShape() == shape)
@@ -116,9 +115,8 @@ LogicalResult BucketOp::verify() {
 
 LogicalResult BucketOp::verifySymbolUses(SymbolTableCollection &symbols) {
   int64_t end = 0;
-  for (auto [name, offset] :
-       llvm::zip_equal(getParameters().getAsRange<FlatSymbolRefAttr>(),
-                       getOffsets())) {
+  for (auto [name, offset] : llvm::zip_equal(
+           getParameters().getAsRange<FlatSymbolRefAttr>(), getOffsets())) {
     auto parameter = symbols.lookupNearestSymbolFrom<ParameterOp>(*this, name);
     if (!parameter) // C3
       return emitOpError() << "names the parameter " << name
@@ -126,13 +124,12 @@ LogicalResult BucketOp::verifySymbolUses(SymbolTableCollection &symbols) {
     if (offset < end) // C4
       return emitOpError() << "parameter " << name << " starts at " << offset
                            << ", the one before it ends at " << end;
-    end = offset +
-          cast<RankedTensorType>(parameter.getType()).getNumElements();
+    end = offset + cast<RankedTensorType>(parameter.getType()).getNumElements();
   }
   int64_t size = cast<RankedTensorType>(getType()).getNumElements();
   if (end > size) // C4
-    return emitOpError() << "parameters end at " << end
-                         << ", the bucket has " << size << " elements";
+    return emitOpError() << "parameters end at " << end << ", the bucket has "
+                         << size << " elements";
   return success();
 }
 
@@ -143,19 +140,18 @@ static LogicalResult checkBucket(Operation *op, FlatSymbolRefAttr name,
                                  SymbolTableCollection &symbols) {
   auto bucket = symbols.lookupNearestSymbolFrom<BucketOp>(op, name);
   if (!bucket) // C1
-    return op->emitOpError() << "names the bucket " << name
-                             << ", which does not exist";
+    return op->emitOpError()
+           << "names the bucket " << name << ", which does not exist";
   bool known = field == "weight" || field == "gradient" ||
-               llvm::is_contained(bucket.getStates().getAsValueRange<StringAttr>(),
-                                  field);
+               llvm::is_contained(
+                   bucket.getStates().getAsValueRange<StringAttr>(), field);
   InFlightDiagnostic error = op->emitOpError();
   error.attachNote(bucket.getLoc()) << "the bucket is declared here";
   if (!known) // C1
     return error << "bucket " << name << " has no field \"" << field
                  << "\", it has \"weight\", \"gradient\" and the states "
                  << bucket.getStates();
-  ArrayRef<int64_t> shape =
-      cast<RankedTensorType>(bucket.getType()).getShape();
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(bucket.getType()).getShape();
   if (type.getShape() != shape) // C2
     return error << what << " has shape " << shapeText(type.getShape())
                  << ", the bucket has " << shapeText(shape);

@@ -106,8 +106,8 @@ TEST_P(Gradient, AgreesWithCentralDifferences) {
   std::uniform_real_distribution<double> number(-1, 1);
   for (OpResult result : op->getResults())
     if (flows(result)) {
-      weights.emplace_back(
-          cast<RankedTensorType>(result.getType()).getShape(), 0);
+      weights.emplace_back(cast<RankedTensorType>(result.getType()).getShape(),
+                           0);
       for (double &w : weights.back().data)
         w = number(random);
     }

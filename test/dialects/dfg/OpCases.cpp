@@ -27,6 +27,8 @@ static const std::vector<OpCase> kCases = {
     {"div", BINARY("div"), /*positive=*/true},
     {"maximum", BINARY("maximum")},
     {"minimum", BINARY("minimum")},
+    {"select", "%c: " T ", %a: " T ", %b: " T,
+     "%0 = dfg.select %c, %a, %b : " T, "%0 : " T},
     {"exp", UNARY("exp")},
     {"log", UNARY("log"), /*positive=*/true},
     {"sqrt", UNARY("sqrt"), /*positive=*/true},
@@ -147,14 +149,13 @@ static const std::vector<OpCase> kCases = {
     // Some queries lie before their document's start and see nothing.
     {"attention_documents",
      "%q: " Q ", %k: " Q ", %v: " Q ", %d: tensor<6x4xi32>",
-     "%0, %1 = dfg.attention %q, %k, %v documents %d " ATTENTION " : (" Q
-     ", " Q ", " Q ", tensor<6x4xi32>) -> (" Q ", " LSE ")",
+     "%0, %1 = dfg.attention %q, %k, %v documents %d " ATTENTION " : (" Q ", " Q
+     ", " Q ", tensor<6x4xi32>) -> (" Q ", " LSE ")",
      "%0, %1 : " Q ", " LSE, /*positive=*/false, /*idLimit=*/4},
     {"attention_grad",
      "%q: " Q ", %k: " Q ", %v: " Q ", %o: " Q ", %l: " LSE ", %g: " Q,
      "%0, %1, %2 = dfg.attention_grad %q, %k, %v, %o, %l, %g " ATTENTION
-     " : (" Q ", " Q ", " Q ", " Q ", " LSE ", " Q ") -> (" Q ", " Q ", " Q
-     ")",
+     " : (" Q ", " Q ", " Q ", " Q ", " LSE ", " Q ") -> (" Q ", " Q ", " Q ")",
      "%0, %1, %2 : " Q ", " Q ", " Q},
 };
 

@@ -33,8 +33,7 @@ const std::vector<OpCase> &opCases();
 mlir::Operation *opOf(interpreter::ParsedModule &module);
 
 /// Reproducible values for the arguments of `function`.
-interpreter::Tensors inputsFor(const OpCase &test,
-                               mlir::func::FuncOp function);
+interpreter::Tensors inputsFor(const OpCase &test, mlir::func::FuncOp function);
 
 /// Gtest's name of a case.
 std::string caseName(const testing::TestParamInfo<OpCase> &info);

@@ -82,8 +82,8 @@ SmallVector<Assignment> allAssignments(size_t factors,
         if (swapped && first != second)
           continue;
         Assignment one(factors);
-        std::pair order = swapped ? std::pair(axes[1], axes[0])
-                                  : std::pair(axes[0], axes[1]);
+        std::pair order =
+            swapped ? std::pair(axes[1], axes[0]) : std::pair(axes[0], axes[1]);
         if (first != none)
           one[first].push_back(order.first);
         if (second != none)
@@ -127,11 +127,12 @@ void localize(interpreter::ParsedModule &module, const Assignment &assignment,
   ShardingRule rule = op.getShardingRule();
   op.addShardOffsets(assignment, mesh);
   auto setType = [&](Value value, const TensorFactors &tensor) {
-    value.setType(shardingOf(tensor, assignment)
-                      .localType(cast<RankedTensorType>(value.getType()), mesh));
+    value.setType(
+        shardingOf(tensor, assignment)
+            .localType(cast<RankedTensorType>(value.getType()), mesh));
   };
-  for (auto [operand, tensor] : llvm::zip_equal(op->getOperands(),
-                                                rule.operands))
+  for (auto [operand, tensor] :
+       llvm::zip_equal(op->getOperands(), rule.operands))
     setType(operand, tensor);
   for (auto [result, tensor] : llvm::zip_equal(op->getResults(), rule.results))
     setType(result, tensor);
@@ -174,8 +175,8 @@ void Rule::checkSplit(StringRef meshText, const Assignment &names) {
       inputs.push_back(interpreter::shardOf(
           input, shardingOf(tensor, assignment), mesh, rank));
   localize(module, assignment, mesh);
-  ASSERT_TRUE(succeeded(verify(*module)))
-      << text(assignment) << "\n" << module.getDiagnostics();
+  ASSERT_TRUE(succeeded(verify(*module))) << text(assignment) << "\n"
+                                          << module.getDiagnostics();
   SmallVector<Sharding> shardings;
   for (size_t index = 0; index < rule.results.size(); ++index)
     shardings.push_back(resultSharding(rule, index, assignment));

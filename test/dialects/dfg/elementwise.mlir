@@ -17,6 +17,8 @@ func.func @arithmetic(%a: tensor<4x8xf32>, %b: tensor<4x8xf32>) {
   %4 = dfg.maximum %a, %b : tensor<4x8xf32>
   // CHECK: dfg.minimum %[[A]], %[[B]] : tensor<4x8xf32>
   %5 = dfg.minimum %a, %b : tensor<4x8xf32>
+  // CHECK: dfg.select %[[A]], %[[A]], %[[B]] : tensor<4x8xf32>
+  %select = dfg.select %a, %a, %b : tensor<4x8xf32>
   return
 }
 
