@@ -16,8 +16,14 @@ using orrery::passes::alignBuffer;
 
 namespace {
 
-std::string gib(int64_t bytes) {
-  return llvm::formatv("{0:f2} GiB", bytes / double(1 << 30)).str();
+/// "1.50 GiB", in a unit that leaves digits to see.
+std::string bytesText(int64_t bytes) {
+  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double number = bytes;
+  unsigned unit = 0;
+  for (; number >= 1024 && unit < 4; ++unit)
+    number /= 1024;
+  return llvm::formatv("{0:f2} {1}", number, units[unit]).str();
 }
 
 struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
@@ -115,7 +121,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
       return success();
     InFlightDiagnostic error =
         rankClass.emitOpError("needs ")
-        << gib(peak) << " per rank, the device has " << gib(limit);
+        << bytesText(peak) << " per rank, the device has " << bytesText(limit);
     SmallVector<rank::BufferOp> buffers(rankClass.getOps<rank::BufferOp>());
     auto total = [&](rank::BufferOp buffer) {
       return buffer.getByteSize() *
@@ -126,7 +132,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
       if (buffer.getKind() != rank::BufferKind::Work)
         kinds[stringifyBufferKind(buffer.getKind())] += total(buffer);
     for (auto &[kind, bytes] : kinds)
-      error.attachNote() << kind << ": " << gib(bytes);
+      error.attachNote() << kind << ": " << bytesText(bytes);
     llvm::stable_sort(buffers, [&](rank::BufferOp a, rank::BufferOp b) {
       return total(a) > total(b);
     });
@@ -134,7 +140,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
       error.attachNote(buffer.getLoc())
           << "largest: " << stringifyBufferKind(buffer.getKind()) << " "
           << buffer.getLabel().value_or(buffer.getSymName()) << " "
-          << buffer.getType() << ", " << gib(total(buffer));
+          << buffer.getType() << ", " << bytesText(total(buffer));
     return error;
   }
 };

@@ -11,7 +11,6 @@ namespace orrery::test {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -59,7 +58,7 @@ protected:
         run(runCommand(ranks, planPath, all), std::chrono::seconds(60));
     EXPECT_FALSE(outcome.timedOut);
     EXPECT_EQ(outcome.code, 1) << outcome.output;
-    EXPECT_THAT(outcome.output, HasSubstr("error: "));
+    EXPECT_THAT(outcome.output, HasSubstr("orrery-run: error: "));
     EXPECT_THAT(outcome.output, HasSubstr(says));
     EXPECT_THAT(outcome.output, Not(HasSubstr("ignal")));
   }
@@ -117,7 +116,8 @@ TEST_F(BadFile, AFlippedBitInTheIndexIsRefused) {
     std::string prefix = copyTokens();
     flipBit(prefix + ".idx", offset, 4);
     SCOPED_TRACE(offset);
-    expectError(2, plan, {"--data", prefix}, "tokens.idx");
+    // A size that is too large shows in the other file.
+    expectError(2, plan, {"--data", prefix}, "tokens.");
   }
 }
 

@@ -21,6 +21,16 @@ int64_t latestStep(const std::string &folder) {
   return digits == std::string::npos ? 0 : std::stoll(name.substr(digits));
 }
 
+/// True when the process is gone, or dead and only not collected yet by the
+/// one that it was left to.
+bool hasEnded(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  size_t close = line.rfind(')');
+  return close == std::string::npos || line.substr(close, 3) == ") Z";
+}
+
 /// True as soon as `condition` holds, false after a minute.
 template <typename Condition> bool waitFor(Condition condition) {
   for (int i = 0; i < 1200; ++i) {
@@ -58,7 +68,8 @@ TEST_P(KilledRank, EndsTheJobAndTheNextStartResumes) {
   EXPECT_NE(outcome.code, 0);
   EXPECT_LT(took.count(), 10);
   for (pid_t rank : ranks)
-    EXPECT_NE(kill(rank, 0), 0) << "rank process " << rank << " still runs";
+    EXPECT_TRUE(waitFor([&] { return hasEnded(rank); }))
+        << "rank process " << rank << " still runs";
 
   int64_t step = latestStep(saved);
   ASSERT_GE(step, 10);

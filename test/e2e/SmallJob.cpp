@@ -72,16 +72,13 @@ Outcome compileJob(const Layout &layout, const std::string &plan,
 
 std::vector<std::string> runCommand(int ranks, const std::string &plan,
                                     const std::vector<std::string> &more) {
-  std::vector<std::string> command = {"mpirun",
-                                      "--oversubscribe",
-                                      "--bind-to",
-                                      "none",
-                                      "-n",
-                                      std::to_string(ranks),
-                                      tool("orrery-run"),
-                                      plan,
-                                      "--threads",
-                                      "1"};
+  // Ranks that wait give their core to others, also where there are as many
+  // cores as ranks: the machine may have more to do.
+  std::vector<std::string> command =
+      words("mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle "
+            "1 -n " +
+            std::to_string(ranks));
+  command.insert(command.end(), {tool("orrery-run"), plan, "--threads", "1"});
   command.insert(command.end(), more.begin(), more.end());
   return command;
 }

@@ -5,6 +5,7 @@
 #include "test/e2e/Metrics.h"
 #include "test/e2e/Process.h"
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,11 @@ struct Layout {
 
   int ranks() const { return tp * pp * dp; }
 };
+
+/// What GoogleTest prints for a layout.
+inline void PrintTo(const Layout &layout, std::ostream *stream) {
+  *stream << layout.name;
+}
 
 /// A folder for one test's files, removed with everything in it at the end.
 class TestFolder {

@@ -28,9 +28,8 @@ static std::string checkTarget(const job::JobSpec &job, StringRef target) {
 
 static bool isStage(const std::vector<Stage> &stages, StringRef name) {
   return name.empty() || name == "model" ||
-         llvm::any_of(stages, [&](const Stage &stage) {
-           return stage.name == name;
-         });
+         llvm::any_of(stages,
+                      [&](const Stage &stage) { return stage.name == name; });
 }
 
 static void printSummary(const plan::Plan &plan, StringRef path,
@@ -46,21 +45,32 @@ static void printSummary(const plan::Plan &plan, StringRef path,
       plan.kernels_size(), peak / double(1 << 30), planBytes / double(1 << 20));
 }
 
+/// Errors and warnings with their notes; remarks are for orrery-opt.
+static void printDiagnostic(Diagnostic &diagnostic) {
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
+    return;
+  bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
+  llvm::errs() << "orrery-compile: " << (isError ? "error" : "warning") << ": "
+               << diagnostic << "\n";
+  for (Diagnostic &note : diagnostic.getNotes())
+    llvm::errs() << "  note: " << note << "\n";
+}
+
 static int compile(const CommandLine &line, const job::JobSpec &job) {
   std::vector<Stage> stages = getStages(job, line.deviceMemory);
   if (!isStage(stages, line.stopAfter)) {
     std::string names = "model";
     for (const Stage &stage : stages)
       names += ", " + stage.name;
-    return fail("--stop-after=" + line.stopAfter + " is no stage; stages: " +
-                names);
+    return fail("--stop-after=" + line.stopAfter +
+                " is no stage; stages: " + names);
   }
   MLIRContext context;
+  ScopedDiagnosticHandler handler(&context, printDiagnostic);
   context.loadDialect<dfg::DfgDialect, rank::RankDialect, func::FuncDialect>();
-  FailureOr<OwningOpRef<ModuleOp>> module =
-      frontend::buildModel(context, job);
-  if (failed(module) || failed(runStages(**module, stages, line.dumpFolder,
-                                         line.stopAfter)))
+  FailureOr<OwningOpRef<ModuleOp>> module = frontend::buildModel(context, job);
+  if (failed(module) ||
+      failed(runStages(**module, stages, line.dumpFolder, line.stopAfter)))
     return 1;
   if (!line.stopAfter.empty() || line.out.empty())
     return 0;
@@ -71,8 +81,7 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   if (failed(plan))
     return 1;
   if (absl::Status status = runtime::checkPlan(*plan); !status.ok())
-    return fail("the plan does not pass its own check: " +
-                status.ToString());
+    return fail("the plan does not pass its own check: " + status.ToString());
   if (absl::Status status = runtime::writePlan(*plan, line.out); !status.ok())
     return fail(status.ToString());
   printSummary(*plan, line.out, plan->ByteSizeLong());

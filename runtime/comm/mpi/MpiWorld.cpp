@@ -41,8 +41,13 @@ public:
   }
 
   void abort(const absl::Status &status) override {
-    std::fprintf(stderr, "rank %d: %s\n", all.rank(),
-                 std::string(status.message()).c_str());
+    // Many messages name the rank themselves.
+    const std::string text(status.message());
+    const std::string place = text.rfind("rank ", 0) == 0
+                                  ? ""
+                                  : "rank " + std::to_string(all.rank()) + ": ";
+    std::fprintf(stderr, "orrery-run: error: %s%s\n", place.c_str(),
+                 text.c_str());
     std::fflush(stderr);
     MPI_Abort(MPI_COMM_WORLD, 1);
   }
