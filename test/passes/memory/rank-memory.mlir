@@ -3,8 +3,8 @@
 // Buffers get offsets: fixed ones first, then work packed by lifetime, then
 // slots.
 
-// LIMIT: error: 'rank.class' op needs 0.00 GiB per rank, the device has 0.00 GiB
-// LIMIT: note: weight: 0.00 GiB
+// LIMIT: error: 'rank.class' op needs 1.6{{[23]}} KiB per rank, the device has 1000.00 B
+// LIMIT: note: weight: 256.00 B
 
 // The two work buffers are never alive together and share their bytes.
 // CHECK-LABEL: rank.class @stage0
