@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cblas.h>
 #include <limits>
+#include <omp.h>
 
 namespace orrery::kernels {
 namespace {
@@ -49,6 +50,11 @@ absl::Status gemm(ElementType type, const GemmArguments &arguments,
   return absl::OkStatus();
 }
 
-void setGemmThreads(int threads) { openblas_set_num_threads(threads); }
+void setGemmThreads(int threads) {
+  // OpenBLAS's OpenMP build asks OpenMP anew at every product; a process that
+  // started bound to one processor would else stay at one thread.
+  omp_set_num_threads(threads);
+  openblas_set_num_threads(threads);
+}
 
 } // namespace orrery::kernels

@@ -29,7 +29,7 @@ struct GemmArguments {
 absl::Status gemm(ElementType type, const GemmArguments &arguments,
                   int threads);
 
-/// Tells OpenBLAS how many threads one product may use.
+/// How many threads one product may use when called from this thread.
 void setGemmThreads(int threads);
 
 } // namespace orrery::kernels
