@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,7 @@ Outcome Process::wait(std::chrono::seconds limit) {
   // Read until the pipe is closed, which its last holder does by ending; then
   // (or when only a stray descendant holds it) collect the child.
   int status = 0;
+  rusage usage = {};
   bool ended = false;
   while (!ended) {
     pollfd ready = {pipeEnd, POLLIN, 0};
@@ -72,17 +74,18 @@ Outcome Process::wait(std::chrono::seconds limit) {
         continue;
       }
     }
-    ended = waitpid(child, &status, WNOHANG) == child;
+    ended = wait4(child, &status, WNOHANG, &usage) == child;
     if (!ended && Clock::now() > end) {
       outcome.timedOut = true;
       kill(-child, SIGKILL);
-      waitpid(child, &status, 0);
+      wait4(child, &status, 0, &usage);
       ended = true;
     }
   }
   child = -1;
   outcome.seconds =
       std::chrono::duration<double>(Clock::now() - started).count();
+  outcome.peakBytes = usage.ru_maxrss * 1024;
   outcome.code =
       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return outcome;

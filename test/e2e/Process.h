@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ struct Outcome {
   int code = -1;         ///< exit code; 128 + signal when one ended it
   bool timedOut = false; ///< killed because it ran past its limit
   double seconds = 0;
-  std::string output; ///< standard output and error, interleaved
+  int64_t peakBytes = 0; ///< largest resident size of any process of it
+  std::string output;    ///< standard output and error, interleaved
 };
 
 /// A command that runs in a process group of its own, without standard input.
