@@ -25,7 +25,6 @@ config.substitutions.append(("%python", config.python))
 config.substitutions.append(
     ("FileCheck", "FileCheck --enable-var-scope --dump-input-filter=error"))
 config.substitutions.append(
-    ("%tblgen_dfg",
+    ("%tblgen_json",
      f"{config.llvm_tools_dir}/llvm-tblgen --dump-json "
-     f"-I {config.source_dir} -I {config.mlir_include_dir} "
-     f"{config.source_dir}/dialects/dfg/DfgOps.td"))
+     f"-I {config.source_dir} -I {config.mlir_include_dir}"))

@@ -56,6 +56,13 @@ private:
     return segments;
   }
 
+  /// New ops belong to the layer of the one that they replace.
+  static Value inLayerOf(AddOp add, Operation *op) {
+    if (Attribute layer = add->getAttr(kLayerAttr))
+      op->setAttr(kLayerAttr, layer);
+    return op->getResult(0);
+  }
+
   /// Concatenates the segments with zeros in the gaps.
   static Value join(PatternRewriter &rewriter, AddOp add,
                     ArrayRef<Segment> segments, int64_t dim) {
@@ -67,9 +74,9 @@ private:
         return;
       SmallVector<int64_t> shape(type.getShape());
       shape[dim] = start - reached;
-      parts.push_back(ConstantOp::create(rewriter, add.getLoc(),
-                                         type.clone(shape),
-                                         rewriter.getF64FloatAttr(0.0)));
+      parts.push_back(inLayerOf(
+          add, ConstantOp::create(rewriter, add.getLoc(), type.clone(shape),
+                                  rewriter.getF64FloatAttr(0.0))));
     };
     for (const Segment &segment : segments) {
       fillUpTo(segment.start);
@@ -77,7 +84,8 @@ private:
       reached = segment.start + segment.size;
     }
     fillUpTo(type.getDimSize(dim));
-    return ConcatOp::create(rewriter, add.getLoc(), type, parts, dim);
+    return inLayerOf(
+        add, ConcatOp::create(rewriter, add.getLoc(), type, parts, dim));
   }
 };
 } // namespace

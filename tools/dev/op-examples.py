@@ -2,17 +2,20 @@
 """Parses the example of every op and attribute of a dialect.
 
     llvm-tblgen --dump-json … DfgOps.td | op-examples.py --opt=orrery-opt \
-        --context=context.mlir dfg
+        --context=context.mlir --tests=test/dialects/dfg dfg
 
 An op's description holds `Example: `…`` on one or more lines, or a fenced
 block; an attribute's holds `#dialect.…` in backquotes. An op without an example
 and an example that does not parse or verify are errors. Values that an example
 uses without defining them become arguments, of the types that it asks for.
 Symbols that it uses without declaring them come from the context file, which
-has one declaration a line.
+has one declaration a line. A numbered constraint (C2) of an op needs a test: a
+symbol such as `@all_slice_c2` in an `-invalid.mlir` file of the tests' folder.
 """
 import argparse
+import glob
 import json
+import os
 import re
 import subprocess
 import sys
@@ -75,10 +78,20 @@ def check_op(example, is_symbol, context, opt):
     return errors
 
 
+def untested_constraints(record, tests):
+    """Errors for constraints of an op's description that no test names."""
+    numbers = re.findall(r"\(C(\d+)\)", record["description"])
+    missing = [number for number in numbers
+               if not re.search(rf"@{record['opName']}_c{number}(_|\b)", tests)]
+    return "".join(f"no test @{record['opName']}_c{number}\n"
+                   for number in missing)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--opt", required=True, help="tool that parses IR")
     parser.add_argument("--context", help="file of declarations")
+    parser.add_argument("--tests", help="folder of -invalid.mlir files")
     parser.add_argument("dialect", help="dialect whose examples are parsed")
     options = parser.parse_args()
     context = []
@@ -86,6 +99,10 @@ def main():
         with open(options.context) as file:
             context = [line for line in file
                        if line.strip() and not line.startswith("//")]
+    tests = ""
+    for path in glob.glob(os.path.join(options.tests or "", "*-invalid.mlir")):
+        with open(path) as file:
+            tests += file.read()
     records = json.load(sys.stdin)
     instances = records["!instanceof"]
     failures = examples = 0
@@ -104,9 +121,12 @@ def main():
         example = example_of(record["description"])
         is_symbol = any(trait["def"].startswith("Symbol") and "User" not in
                         trait["def"] for trait in record["traits"])
-        report(f"{options.dialect}.{record['opName']}",
-               check_op(example, is_symbol, context, options.opt) if example
-               else "has no example")
+        errors = "has no example"
+        if example:
+            errors = check_op(example, is_symbol, context, options.opt)
+        if options.tests:
+            errors += untested_constraints(record, tests)
+        report(f"{options.dialect}.{record['opName']}", errors)
     for name in instances["AttrDef"]:
         record = records[name]
         if record["dialect"]["def"].lower() != options.dialect + "_dialect":

@@ -17,16 +17,16 @@ func.func @three_slices(%q: tensor<4x1xf32>, %k: tensor<4x1xf32>, %v: tensor<4x1
   return %4 : tensor<4x3xf32>
 }
 
-// Between the slices a gap of zeros stays.
+// Between the slices a gap of zeros stays; new ops belong to the add's layer.
 // CHECK-LABEL: func.func @gap
 // CHECK-SAME: %[[A:.*]]: tensor<1xf32>, %[[B:.*]]: tensor<1xf32>
 func.func @gap(%a: tensor<1xf32>, %b: tensor<1xf32>) -> tensor<4xf32> {
-  // CHECK-DAG: %[[ZERO:.*]] = dfg.constant 0.000000e+00 : tensor<2xf32>
-  // CHECK: dfg.concat %[[A]], %[[ZERO]], %[[B]] {dim = 0 : i64}
+  // CHECK: %[[ZERO:.*]] = dfg.constant 0.000000e+00 {dfg.layer = 7 : i64} : tensor<2xf32>
+  // CHECK: dfg.concat %[[A]], %[[ZERO]], %[[B]] {dfg.layer = 7 : i64, dim = 0 : i64}
   %zero = dfg.constant 0.0 : tensor<3xf32>
   %0 = dfg.concat %a, %zero {dim = 0 : i64} : tensor<1xf32>, tensor<3xf32> -> tensor<4xf32>
   %1 = dfg.concat %zero, %b {dim = 0 : i64} : tensor<3xf32>, tensor<1xf32> -> tensor<4xf32>
-  %2 = dfg.add %0, %1 : tensor<4xf32>
+  %2 = dfg.add %0, %1 {dfg.layer = 7 : i64} : tensor<4xf32>
   return %2 : tensor<4xf32>
 }
 
