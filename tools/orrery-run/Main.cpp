@@ -6,7 +6,6 @@
 //
 // Exit codes: 0 done, 1 an error that was shown, 2 a bad command line.
 #include "runtime/comm/mpi/MpiWorld.h"
-#include "runtime/device/cpu/BlasCore.h"
 #include "runtime/device/cpu/Processors.h"
 #include "runtime/exec/Trainer.h"
 #include "runtime/log/Log.h"
@@ -25,7 +24,6 @@ static int fail(const absl::Status &status, int code) {
 }
 
 int main(int argc, char **argv) {
-  preferWideBlas(argv);
   orrery::ParsedArguments parsed = orrery::parseArguments(argc, argv);
   if (parsed.help) {
     std::fputs(orrery::usage().c_str(), stdout);
