@@ -15,6 +15,11 @@ bool FactorAxes::uses(StringAttr axis) const {
       axes, [&](const Axes &some) { return llvm::is_contained(some, axis); });
 }
 
+void FactorAxes::release(StringAttr axis) {
+  for (Axes &some : axes)
+    some.erase(llvm::find(some, axis), some.end());
+}
+
 bool FactorAxes::isFull(unsigned factor) const {
   return mesh.getSize(axes[factor]) == rule.factors[factor].size;
 }

@@ -33,6 +33,9 @@ public:
   Claim claim(const dfg::TensorFactors &tensor, mlir::ArrayRef<dfg::Axes> dims,
               unsigned *factor = nullptr);
 
+  /// Takes back the claim of `axis`, and those behind it in its factor.
+  void release(mlir::StringAttr axis);
+
   /// How the claims split the dimensions of `tensor`.
   llvm::SmallVector<dfg::Axes, 4>
   placement(const dfg::TensorFactors &tensor) const;

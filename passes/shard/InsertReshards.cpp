@@ -19,8 +19,8 @@ namespace {
 /// One function's rewrite.
 class Resharder {
 public:
-  Resharder(func::FuncOp function, MeshAttr mesh)
-      : function(function), mesh(mesh) {}
+  Resharder(func::FuncOp function, MeshAttr mesh, bool gatherAgain)
+      : function(function), mesh(mesh), gatherAgain(gatherAgain) {}
 
   LogicalResult run();
 
@@ -30,18 +30,24 @@ private:
   LogicalResult place(OpOperand &operand, ArrayRef<Axes> dims,
                       const Axes &partial);
   void agreeOnSums(const PartialPlan &plan);
+  void forgetGathered();
   void stateResults(Operation *op, const PartialPlan &plan);
   std::optional<SmallVector<Axes, 4>> wantedOf(OpOperand &operand);
   FailureOr<Value> bring(OpOperand &operand, const Sharding &target);
 
   func::FuncOp function;
   MeshAttr mesh;
+  bool gatherAgain;
   OpFactors factors;
   /// Per parameter or metric, the axes over which all that is added to it is
   /// partial.
   DenseMap<Attribute, Axes> accumulated;
   /// Every state in which a value is at hand, the one it is made in first.
-  using States = SmallVector<std::pair<Sharding, Value>, 2>;
+  struct AtHand {
+    Sharding state;
+    Value value;
+  };
+  using States = SmallVector<AtHand, 2>;
   DenseMap<Value, States> states;
 };
 } // namespace
@@ -97,7 +103,7 @@ std::optional<SmallVector<Axes, 4>> Resharder::wantedOf(OpOperand &operand) {
   if (isa<func::ReturnOp, SendOp>(op)) {
     auto it = states.find(operand.get());
     if (it != states.end())
-      return it->second.front().first.dims;
+      return it->second.front().state.dims;
   }
   return std::nullopt;
 }
@@ -132,13 +138,13 @@ static void explain(OpOperand &operand, ShardingAttr from, ShardingAttr to) {
 FailureOr<Value> Resharder::bring(OpOperand &operand, const Sharding &target) {
   States &known = states[operand.get()];
   auto type = cast<RankedTensorType>(operand.get().getType());
-  const std::pair<Sharding, Value> *best = nullptr;
+  const AtHand *best = nullptr;
   double least = 0;
-  for (const auto &entry : known) {
-    if (entry.first == target)
-      return entry.second;
+  for (const AtHand &entry : known) {
+    if (entry.state == target)
+      return entry.value;
     std::optional<ReshardPath> path =
-        findReshardPath(entry.first, target, type, mesh);
+        findReshardPath(entry.state, target, type, mesh);
     if (path && (!best || path->seconds < least)) {
       best = &entry;
       least = path->seconds;
@@ -151,10 +157,9 @@ FailureOr<Value> Resharder::bring(OpOperand &operand, const Sharding &target) {
            << " into the state " << target.toAttr(op->getContext())
            << ": no sequence of collectives leads there";
   OpBuilder builder(op);
-  ShardingAttr from = best->first.toAttr(op->getContext()),
+  ShardingAttr from = best->state.toAttr(op->getContext()),
                to = target.toAttr(op->getContext());
-  Value moved =
-      ReshardOp::create(builder, op->getLoc(), best->second, from, to);
+  Value moved = ReshardOp::create(builder, op->getLoc(), best->value, from, to);
   for (StringRef name : {kLayerAttr, StringLiteral("dfg.recompute")})
     if (Attribute attr = op->getAttr(name))
       moved.getDefiningOp()->setAttr(name, attr);
@@ -257,6 +262,18 @@ void Resharder::stateResults(Operation *op, const PartialPlan &plan) {
   }
 }
 
+/// Forgets the values that were gathered so far: the backward, which begins
+/// now, shall gather them again rather than have them kept.
+void Resharder::forgetGathered() {
+  for (auto &[value, known] : states) {
+    auto type = cast<RankedTensorType>(value.getType());
+    int64_t bytes = localBytes(type, known.front().state.dims, mesh);
+    llvm::erase_if(known, [&](const AtHand &entry) {
+      return localBytes(type, entry.state.dims, mesh) > bytes;
+    });
+  }
+}
+
 LogicalResult Resharder::run() {
   eraseDeadOps(function);
   if (failed(readFactors()))
@@ -276,6 +293,8 @@ LogicalResult Resharder::run() {
   for (Operation *op : order) {
     if (op == function)
       continue;
+    if (gatherAgain && isa<BeginBackwardOp>(op))
+      forgetGathered();
     if (failed(placeOperands(op, plan)))
       return failure();
     stateResults(op, plan);
@@ -286,6 +305,8 @@ LogicalResult Resharder::run() {
 namespace {
 struct InsertReshardsPass
     : orrery::passes::impl::InsertReshardsPassBase<InsertReshardsPass> {
+  using InsertReshardsPassBase::InsertReshardsPassBase;
+
   void runOnOperation() override {
     MeshAttr mesh = getMesh(getOperation());
     if (!mesh) {
@@ -294,7 +315,7 @@ struct InsertReshardsPass
       return signalPassFailure();
     }
     WalkResult result = getOperation().walk([&](func::FuncOp function) {
-      return WalkResult(Resharder(function, mesh).run());
+      return WalkResult(Resharder(function, mesh, gatherAgain).run());
     });
     if (result.wasInterrupted())
       signalPassFailure();

@@ -7,7 +7,7 @@ using namespace mlir;
 using namespace orrery::dfg;
 using namespace orrery::passes;
 
-PartialPlan::PartialPlan(func::FuncOp function, const OpFactors &factors,
+PartialPlan::PartialPlan(func::FuncOp function, OpFactors &factors,
                          MeshAttr mesh)
     : function(function), factors(factors), mesh(mesh) {
   do
@@ -43,53 +43,51 @@ static bool sameSet(const Axes &a, const Axes &b) {
          });
 }
 
-/// Partial, not to be reduced at once, and over axes that this op neither
-/// splits nor reduces.
-bool PartialPlan::mayKeep(OpOperand &operand,
-                          const FactorAxes &opFactors) const {
-  auto it = partial.find(operand.get());
-  return it != partial.end() && !it->second.empty() &&
-         !reduced.contains(operand.get()) &&
-         llvm::all_of(opFactors.getAxes(), [&](const Axes &split) {
-           return disjoint(split, it->second);
-         });
+/// Partial and not to be reduced at once.
+bool PartialPlan::isOpen(OpOperand &operand) const {
+  return !partial.lookup(operand.get()).empty() &&
+         !reduced.contains(operand.get());
 }
 
-void PartialPlan::keepOperands(Operation *op, const FactorAxes *opFactors) {
-  if (!opFactors) {
-    if (op->getNumOperands() != 1)
-      return;
-    OpOperand &operand = op->getOpOperand(0);
-    bool stays = !reduced.contains(operand.get()) &&
-                 !partial.lookup(operand.get()).empty();
-    if (auto accumulate = dyn_cast<AccumulateGradOp>(op)) {
-      // The gradient lies as its parameter does; an axis on which that is
-      // split cannot also hold partial sums.
-      auto seeds = op->getAttrOfType<ArrayAttr>(kShardingAttr);
-      Sharding wanted = Sharding::get(cast<ShardingAttr>(seeds[0]));
-      stays &= llvm::all_of(wanted.dims, [&](const Axes &dim) {
-        return disjoint(dim, partial.lookup(operand.get()));
-      });
-    } else {
-      stays &= isa<MetricOp>(op);
-    }
-    if (stays)
-      kept.insert(&operand);
+/// Partial over axes that the op neither splits nor reduces.
+bool PartialPlan::isDisjoint(OpOperand &operand,
+                             const FactorAxes &opFactors) const {
+  const Axes axes = partial.lookup(operand.get());
+  return llvm::all_of(opFactors.getAxes(),
+                      [&](const Axes &split) { return disjoint(split, axes); });
+}
+
+/// accumulate_grad and metric keep what they can. A gradient lies as its
+/// parameter does: an axis on which that is split holds no partial sums.
+void PartialPlan::keepAccumulated(Operation *op) {
+  if (!isa<AccumulateGradOp, MetricOp>(op) || !isOpen(op->getOpOperand(0)))
     return;
+  OpOperand &operand = op->getOpOperand(0);
+  auto seeds = op->getAttrOfType<ArrayAttr>(kShardingAttr);
+  if (isa<AccumulateGradOp>(op) && seeds) {
+    Sharding wanted = Sharding::get(cast<ShardingAttr>(seeds[0]));
+    if (!llvm::all_of(wanted.dims, [&](const Axes &dim) {
+          return disjoint(dim, partial.lookup(operand.get()));
+        }))
+      return;
   }
+  kept.insert(&operand);
+}
+
+void PartialPlan::keepOperands(Operation *op, FactorAxes &opFactors) {
   SmallVector<OpOperand *> alone, together;
   bool allTogether = true;
   for (OpOperand &operand : op->getOpOperands()) {
     Linearity linearity =
-        opFactors->getRule().linearity[operand.getOperandNumber()];
-    bool may = mayKeep(operand, *opFactors);
-    if (linearity == Linearity::Each && may)
+        opFactors.getRule().linearity[operand.getOperandNumber()];
+    bool open = isOpen(operand);
+    if (linearity == Linearity::Each && open && isDisjoint(operand, opFactors))
       alone.push_back(&operand);
     if (linearity != Linearity::Together || isZero(operand.get()))
       continue;
-    if (may &&
+    if (open &&
         (together.empty() || sameSet(partial.lookup(operand.get()),
-                                     partial.lookup(together.front()->get()))))
+                                     partial.lookup(together[0]->get()))))
       together.push_back(&operand);
     else
       allTogether = false;
@@ -97,23 +95,33 @@ void PartialPlan::keepOperands(Operation *op, const FactorAxes *opFactors) {
   // A product of two sums is no sum of products: one operand at most.
   if (alone.size() == 1)
     kept.insert(alone.front());
-  else if (alone.empty() && allTogether)
-    kept.insert(together.begin(), together.end());
+  if (!alone.empty() || !allTogether || together.empty())
+    return;
+  if (!isDisjoint(*together[0], opFactors)) {
+    if (together.size() == 1)
+      return; // nothing to merge: the split is worth more
+    given.try_emplace(op, opFactors);
+    for (StringAttr axis : partial.lookup(together[0]->get()))
+      opFactors.release(axis);
+  }
+  kept.insert(together.begin(), together.end());
 }
 
 /// Computes what is partial where, given what is reduced at once.
 void PartialPlan::followForward() {
   partial.clear();
   kept.clear();
+  for (auto &[op, before] : given)
+    factors.find(op)->second = before;
+  given.clear();
   function.walk([&](Operation *op) {
     auto it = factors.find(op);
-    const FactorAxes *opFactors = it == factors.end() ? nullptr : &it->second;
-    keepOperands(op, opFactors);
-    if (!opFactors)
-      return;
+    if (it == factors.end())
+      return keepAccumulated(op);
+    keepOperands(op, it->second);
     for (OpResult result : op->getResults()) {
       Reduction reduction = Reduction::Sum;
-      Axes axes = opFactors->reducedAxes(result.getResultNumber(), reduction);
+      Axes axes = it->second.reducedAxes(result.getResultNumber(), reduction);
       if (reduction != Reduction::Sum)
         continue; // maxima are reduced at once
       for (OpOperand &operand : op->getOpOperands())

@@ -26,9 +26,14 @@ using OpFactors = llvm::MapVector<mlir::Operation *, FactorAxes>;
 ///
 /// Example, y1 and y2 partial: y1 + y2 costs bytes(y)/2 each later, bytes(y)
 /// each here: both stay partial. y1 + bias cannot: the bias is whole.
+///
+/// A sum of partial values over an axis cannot split a dimension over that axis
+/// too, as sequence parallelism would: it gives the split up, and its result is
+/// scattered once instead of each operand.
 class PartialPlan {
 public:
-  PartialPlan(mlir::func::FuncOp function, const OpFactors &factors,
+  /// Takes back splits in `factors` that such sums give up.
+  PartialPlan(mlir::func::FuncOp function, OpFactors &factors,
               dfg::MeshAttr mesh);
 
   /// True when `operand`'s op works on the partial value.
@@ -40,12 +45,15 @@ public:
 private:
   void followForward();
   bool decideBackward();
-  void keepOperands(mlir::Operation *op, const FactorAxes *factors);
-  bool mayKeep(mlir::OpOperand &operand, const FactorAxes &factors) const;
+  void keepAccumulated(mlir::Operation *op);
+  void keepOperands(mlir::Operation *op, FactorAxes &factors);
+  bool isOpen(mlir::OpOperand &operand) const;
+  bool isDisjoint(mlir::OpOperand &operand, const FactorAxes &factors) const;
   double laterCost(mlir::OpOperand &use) const;
 
   mlir::func::FuncOp function;
-  const OpFactors &factors;
+  OpFactors &factors;
+  llvm::DenseMap<mlir::Operation *, FactorAxes> given; // before a split went
   dfg::MeshAttr mesh;
   llvm::DenseMap<mlir::Value, dfg::Axes> partial; // as far as sums go
   llvm::DenseMap<mlir::Value, double> cost;       // bytes

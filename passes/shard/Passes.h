@@ -22,9 +22,11 @@ inline constexpr llvm::StringLiteral kFactorsAttr = "dfg.factors";
 #define GEN_PASS_REGISTRATION
 #include "passes/shard/Passes.h.inc"
 
+/// Options of the stage; each is that of the pass of the same word.
 struct ShardOptions {
   bool sequenceParallel = false;
   bool scatterGather = false;
+  bool gatherAgain = false;
 };
 
 /// Appends the stage to `manager`, which runs on the outermost module.

@@ -89,7 +89,10 @@ def InsertReshardsPass : Pass<"dfg-insert-reshards", "::mlir::ModuleOp"> {
 
     Cost per Megatron layer: tensor parallel, 2 all-reduces of s·b·h forward
     and 2 backward; with sequence parallelism each is an all-gather and a
-    reduce-scatter of together the same bytes.
+    reduce-scatter of together the same bytes. The inputs of the two column
+    products stay gathered for their weight gradients, 2 s·b·h numbers a layer
+    and microbatch in flight; with `gather-again` they do not, for 2 more
+    all-gathers in the backward.
 
     ```
     %y = dfg.matmul "sbi,hi->sbh" %x, %w {dfg.factors = [[], [], ["tp"], []]} …
@@ -102,6 +105,11 @@ def InsertReshardsPass : Pass<"dfg-insert-reshards", "::mlir::ModuleOp"> {
     %z = dfg.layer_norm %r …
     ```
   }];
+  let options = [
+    Option<"gatherAgain", "gather-again", "bool", "false",
+           "Gather in the backward again what the forward gathered, rather "
+           "than keep it">,
+  ];
 }
 
 def LocalizePass : Pass<"dfg-localize", "::mlir::ModuleOp"> {

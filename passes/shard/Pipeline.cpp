@@ -14,7 +14,9 @@ void orrery::passes::buildShardPipeline(OpPassManager &manager,
   seed.sequenceParallel = options.sequenceParallel;
   manager.addPass(createSeedPass(seed));
   manager.addPass(createPropagatePass());
-  manager.addPass(createInsertReshardsPass());
+  InsertReshardsPassOptions reshards;
+  reshards.gatherAgain = options.gatherAgain;
+  manager.addPass(createInsertReshardsPass(reshards));
   manager.addPass(createLocalizePass());
   if (options.scatterGather)
     manager.addPass(createScatterGatherPass());
@@ -30,6 +32,10 @@ struct TextOptions : PassPipelineOptions<TextOptions> {
       *this, "scatter-gather",
       llvm::cl::desc("Send a part per tp rank over stage cuts"),
       llvm::cl::init(false)};
+  Option<bool> gatherAgain{
+      *this, "gather-again",
+      llvm::cl::desc("Gather in the backward again what the forward gathered"),
+      llvm::cl::init(false)};
 };
 } // namespace
 
@@ -41,6 +47,7 @@ void orrery::passes::registerShardPasses() {
       "shapes and collectives",
       [](OpPassManager &manager, const TextOptions &options) {
         buildShardPipeline(manager,
-                           {options.sequenceParallel, options.scatterGather});
+                           {options.sequenceParallel, options.scatterGather,
+                            options.gatherAgain});
       });
 }
