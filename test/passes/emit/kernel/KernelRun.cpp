@@ -88,35 +88,36 @@ static RankedTensorType typeOf(Value value) {
 FusedProgram::FusedProgram(StringRef signature, StringRef body,
                            RankContext context)
     : module(("func.func @f(" + signature + ") {\n" + body + "\nreturn }\n")
-                 .str()),
-      context(context) {
+                 .str()) {
   PassManager passes(module.getContext());
   buildFusePipeline(passes);
   if (failed(passes.run(*module)))
     stop(module.getDiagnostics());
-  int count = 0;
-  (*module).walk([&](dfg::FusedOp op) {
-    fused = op;
-    ++count;
-  });
-  if (count != 1) {
+  SmallVector<dfg::FusedOp> all;
+  (*module).walk([&](dfg::FusedOp op) { all.push_back(op); });
+  if (all.size() != 1) {
     (*module).dump();
     stop("expected one fused op");
   }
-  KernelLibrary library(module.getContext());
+  kernel = std::make_unique<FusedKernel>(all.front(), context);
+}
+
+FusedKernel::FusedKernel(dfg::FusedOp fused, RankContext context)
+    : context(context), fused(fused) {
+  KernelLibrary library(fused.getContext());
   FailureOr<KernelCall> added = library.add(fused);
   FailureOr<std::string> bytes =
       failed(added) ? FailureOr<std::string>() : library.compile({});
   if (failed(bytes))
-    stop(module.getDiagnostics());
+    stop("no kernel");
   call = *added;
   object = std::make_unique<LoadedObject>(*bytes);
   function = object->find(library.getKernels()[call.kernel].symbol);
 }
 
-Tensors FusedProgram::makeInputs(unsigned seed) {
+Tensors FusedKernel::makeInputs(unsigned seed, double low, double high) {
   std::mt19937 random(seed);
-  std::uniform_real_distribution<double> real(-2, 2);
+  std::uniform_real_distribution<double> real(low, high);
   std::uniform_int_distribution<int> id(-2, fused.getShape().back() + 1);
   Tensors inputs;
   for (Value input : fused.getInputs()) {
@@ -132,18 +133,18 @@ Tensors FusedProgram::makeInputs(unsigned seed) {
   return inputs;
 }
 
-Tensors FusedProgram::expected(const Tensors &inputs) {
+Tensors FusedKernel::expected(const Tensors &inputs) {
   SmallVector<const Tensor *> operands;
   for (const Tensor &input : inputs)
     operands.push_back(&input);
   FailureOr<Tensors> results = evaluate(fused, operands, context);
   if (failed(results))
-    stop(module.getDiagnostics());
+    stop("the interpreter fails");
   return *results;
 }
 
-Tensors FusedProgram::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
-                          bool inPlace) {
+Tensors FusedKernel::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
+                         bool inPlace) {
   std::vector<std::vector<char>> memory;
   std::vector<void *> buffers;
   for (auto [value, tensor] : llvm::zip(fused.getInputs(), inputs))

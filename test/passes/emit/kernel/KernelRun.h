@@ -21,18 +21,17 @@ private:
   void *handle = nullptr;
 };
 
-/// The one `dfg.fused` that the fuse stage makes of the ops `body`, which may
-/// use the arguments of `signature`.
-class FusedProgram {
+/// The compiled kernel of one fused op, beside the interpreter.
+class FusedKernel {
 public:
-  FusedProgram(llvm::StringRef signature, llvm::StringRef body,
-               interpreter::RankContext context = {});
+  FusedKernel(dfg::FusedOp fused, interpreter::RankContext context);
 
   dfg::FusedOp getFused() { return fused; }
   const KernelCall &getCall() const { return call; }
 
-  /// Random operands; ids reach two past both ends of a row.
-  interpreter::Tensors makeInputs(unsigned seed);
+  /// Random operands in [low, high]; ids reach two past both ends of a row.
+  interpreter::Tensors makeInputs(unsigned seed, double low = -2,
+                                  double high = 2);
   /// The results by the interpreter.
   interpreter::Tensors expected(const interpreter::Tensors &inputs);
   /// The results by the kernel, called for the rows between neighbours in
@@ -43,12 +42,24 @@ public:
                            bool inPlace = false);
 
 private:
-  interpreter::ParsedModule module;
   interpreter::RankContext context;
   dfg::FusedOp fused;
   KernelCall call;
   std::unique_ptr<LoadedObject> object;
   LoadedObject::Function function = nullptr;
+};
+
+/// The one fused op that the fuse stage makes of the ops `body`, which may use
+/// the arguments of `signature`.
+class FusedProgram {
+public:
+  FusedProgram(llvm::StringRef signature, llvm::StringRef body,
+               interpreter::RankContext context = {});
+  FusedKernel *operator->() { return kernel.get(); }
+
+private:
+  interpreter::ParsedModule module;
+  std::unique_ptr<FusedKernel> kernel;
 };
 
 } // namespace orrery::passes
