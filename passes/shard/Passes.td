@@ -9,13 +9,12 @@ def SeedPass : Pass<"dfg-seed", "::mlir::ModuleOp"> {
   let description = [{
     Everything that the partitioner does follows from these seeds:
 
-    | value | seed |
-    |---|---|
-    | parameter, role column or vocabulary | dimension 0 on tp |
-    | parameter, role row | last dimension on tp |
-    | operand of accumulate_grad | as its parameter |
-    | argument with dfg.input | dimension 1, the samples, on dp |
-    | result with dfg.residual, receive, operand of send | dimension 1 on dp, and with sequence parallelism dimension 0 on tp |
+    - parameter: role column or vocabulary, dimension 0 on tp; role row, the
+      last dimension on tp;
+    - operand of accumulate_grad: as its parameter;
+    - argument with dfg.input: dimension 1, the samples, on dp;
+    - residual stream (results with dfg.residual, receive, operand of send):
+      dimension 1 on dp and, with sequence parallelism, dimension 0 on tp.
 
     A parameter that has a sharding keeps it. Axes of size 1 are never written.
     Seeds of values are `dfg.sharding` on their op or argument; those of
@@ -113,7 +112,8 @@ def InsertReshardsPass : Pass<"dfg-insert-reshards", "::mlir::ModuleOp"> {
 }
 
 def LocalizePass : Pass<"dfg-localize", "::mlir::ModuleOp"> {
-  let summary = "Replaces global shapes by one rank's and reshards by collectives";
+  let summary =
+      "Replaces global shapes by one rank's and reshards by collectives";
   let description = [{
     Types become those that one rank holds; each reshard becomes the cheapest
     path of collectives (`ReshardPath.h`); ops whose meaning depends on where
