@@ -65,8 +65,7 @@ LogicalResult LaunchOp::verify() {
   if (block.getOperations().size() != 1 || // C1
       !isa<dfg::FusedOp>(block.front()))
     return emitOpError("holds ")
-           << block.getOperations().size()
-           << " ops, expected one 'dfg.fused'";
+           << block.getOperations().size() << " ops, expected one 'dfg.fused'";
   auto agree = [&](StringRef what, TypeRange views,
                    TypeRange tensors) -> LogicalResult {
     if (views.size() != tensors.size()) // C2

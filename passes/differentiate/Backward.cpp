@@ -72,8 +72,8 @@ void ReverseWalk::contribute(Value value, Value grad) {
   if (!grad || !active.contains(value))
     return;
   Value &sum = grads[value];
-  sum = sum ? AddOp::create(builder, grad.getLoc(), sum, grad).getResult()
-            : grad;
+  sum =
+      sum ? AddOp::create(builder, grad.getLoc(), sum, grad).getResult() : grad;
 }
 
 void ReverseWalk::visitOperands(Operation *op, ArrayRef<Value> operandGrads) {
@@ -83,9 +83,8 @@ void ReverseWalk::visitOperands(Operation *op, ArrayRef<Value> operandGrads) {
 
 Value ReverseWalk::joinSlices(Value value, ArrayRef<SliceOp> parts) {
   SmallVector<SliceOp> sorted(parts);
-  llvm::sort(sorted, [](SliceOp a, SliceOp b) {
-    return a.getStart() < b.getStart();
-  });
+  llvm::sort(sorted,
+             [](SliceOp a, SliceOp b) { return a.getStart() < b.getStart(); });
   uint64_t dim = sorted.front().getDim(), end = 0;
   SmallVector<Value> pieces;
   for (SliceOp part : sorted) {
@@ -146,8 +145,8 @@ LogicalResult ReverseWalk::visit(Operation *op) {
   return success();
 }
 
-FailureOr<BeginBackwardOp>
-orrery::passes::appendBackward(func::FuncOp function, MetricOp objective) {
+FailureOr<BeginBackwardOp> orrery::passes::appendBackward(func::FuncOp function,
+                                                          MetricOp objective) {
   SmallVector<Operation *> forward;
   for (Operation &op : function.front().without_terminator())
     forward.push_back(&op);

@@ -5,7 +5,8 @@
 // results, one that cannot is fed by the source; what the backward reads leads
 // to the sink. The edges of the minimum cut are the values to keep:
 //
-//   source ─∞→ [x w ──4h──] ─∞→ [+ b ──4h──] ─∞→ sink        keeps x w or x w + b
+//   source ─∞→ [x w ──4h──] ─∞→ [+ b ──4h──] ─∞→ sink        keeps x w or x w +
+//   b
 #include "passes/differentiate/Stash.h"
 
 #include "passes/differentiate/MinCut.h"

@@ -94,8 +94,7 @@ void ClassEmitter::emitParameters() {
   for (auto op : rankClass.getOps<rank::ParameterOp>()) {
     plan::Parameter &parameter = *out.add_parameters();
     parameter.set_name(op.getName().str());
-    parameter.set_layer(
-        op.getName().contains("{layer}") ? op.getLayer() : -1);
+    parameter.set_layer(op.getName().contains("{layer}") ? op.getLayer() : -1);
     parameter.set_bucket(buckets.at(op.getBucket()));
     parameter.set_offset(op.getOffset());
     for (int64_t size : op.getGlobalShape())
@@ -137,9 +136,8 @@ LogicalResult ClassEmitter::emitProgram(rank::ProgramOp op) {
 }
 
 void ClassEmitter::emitSchedule(rank::ScheduleOp op) {
-  plan::Schedule &schedule = op.getName() == "train"
-                                 ? *out.mutable_train()
-                                 : *out.mutable_evaluate();
+  plan::Schedule &schedule =
+      op.getName() == "train" ? *out.mutable_train() : *out.mutable_evaluate();
   for (auto phaseOp : op.getOps<rank::PhaseOp>()) {
     plan::Schedule::Phase &phase = *schedule.add_phases();
     phase.set_count(static_cast<plan::Schedule::Phase::Count>(

@@ -14,8 +14,8 @@ static SmallVector<StringRef> requiredFeatures(StringRef cpu) {
   if (cpu == "x86-64-v3")
     return {"avx2", "fma", "bmi2", "f16c"};
   if (cpu == "x86-64-v4")
-    return {"avx2", "fma", "bmi2", "f16c", "avx512f", "avx512bw", "avx512dq",
-            "avx512vl", "avx512cd"};
+    return {"avx2",     "fma",      "bmi2",     "f16c",    "avx512f",
+            "avx512bw", "avx512dq", "avx512vl", "avx512cd"};
   return {};
 }
 
@@ -76,9 +76,9 @@ FailureOr<plan::Plan> orrery::passes::emitPlan(ModuleOp module,
   if (failed(object))
     return failure();
   plan.set_kernel_object(*object);
-  plan.mutable_target()->set_triple(
-      target.triple.empty() ? llvm::sys::getDefaultTargetTriple()
-                            : target.triple);
+  plan.mutable_target()->set_triple(target.triple.empty()
+                                        ? llvm::sys::getDefaultTargetTriple()
+                                        : target.triple);
   plan.mutable_target()->set_cpu(target.cpu);
   for (StringRef feature : requiredFeatures(target.cpu))
     plan.mutable_target()->add_features(feature.str());

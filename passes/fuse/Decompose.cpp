@@ -94,8 +94,8 @@ static void decompose(LayerNormOp norm) {
   Value normal = rows.mul(centred, rows.fromRows(rstd));
   Value scaled = rows.mul(normal, rows.fromColumns(norm.getGamma()));
   Value result = rows.add(scaled, rows.fromColumns(norm.getBeta()));
-  norm.replaceAllUsesWith(ValueRange{
-      rows.cast(result, norm.getResult().getType()), mean, rstd});
+  norm.replaceAllUsesWith(
+      ValueRange{rows.cast(result, norm.getResult().getType()), mean, rstd});
   norm.erase();
 }
 

@@ -25,10 +25,9 @@ static bool isCheap(Operation *op) {
   if (isa<ConstantOp, BroadcastOp>(op))
     return true;
   auto widening = dyn_cast<CastOp>(op);
-  return widening && getElementTypeOrSelf(widening.getOperand())
-                             .getIntOrFloatBitWidth() <
-                         getElementTypeOrSelf(widening.getResult())
-                             .getIntOrFloatBitWidth();
+  return widening &&
+         getElementTypeOrSelf(widening.getOperand()).getIntOrFloatBitWidth() <
+             getElementTypeOrSelf(widening.getResult()).getIntOrFloatBitWidth();
 }
 
 /// Gives every user of a cheap op a copy of its own, directly before it.
@@ -102,8 +101,7 @@ private:
     auto groupA = groups.find(unitA), groupB = groups.find(unitB);
     if (unitA == unitB || groupA == groups.end() || groupB == groups.end())
       return;
-    std::optional<Group> merged =
-        merge(groupA->second, groupB->second, shared);
+    std::optional<Group> merged = merge(groupA->second, groupB->second, shared);
     if (!merged || !order.canMerge(unitA, unitB))
       return;
     groups.erase(unitA);
@@ -148,9 +146,8 @@ static void makeFused(OpBuilder &builder, ArrayRef<Operation *> ops,
     inside.clone(*op, map)->setDiscardableAttrs(
         DictionaryAttr::get(op->getContext()));
   YieldOp::create(inside, fused.getLoc(),
-                  llvm::map_to_vector(outputs, [&](Value value) {
-                    return map.lookup(value);
-                  }));
+                  llvm::map_to_vector(
+                      outputs, [&](Value value) { return map.lookup(value); }));
   for (auto [output, result] : llvm::zip(outputs, fused.getOutputs()))
     output.replaceUsesWithIf(result, [&](OpOperand &use) {
       return !members.contains(use.getOwner());

@@ -121,8 +121,7 @@ std::optional<Group> orrery::passes::merge(const Group &a, const Group &b,
   merged->usesColumns |= moved->usesColumns;
   merged->results.append(moved->results);
 
-  llvm::DenseSet<Value> results(merged->results.begin(),
-                                merged->results.end());
+  llvm::DenseSet<Value> results(merged->results.begin(), merged->results.end());
   for (Value value : merged->results)
     if (!merged->canWrite(merged->dims.find(value)->second) &&
         !isUsedOnlyBy(value, results))

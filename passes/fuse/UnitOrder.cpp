@@ -87,9 +87,9 @@ UnitOrder::Unit UnitOrder::merge(Unit a, Unit b) {
   unsigned begin = position[a], end = position[b] + 1;
   SmallVector<Unit> between(sequence.begin() + begin + 1,
                             sequence.begin() + end - 1);
-  auto middle = std::stable_partition(
-      between.begin(), between.end(),
-      [&](Unit unit) { return !waiting.contains(unit); });
+  auto middle =
+      std::stable_partition(between.begin(), between.end(),
+                            [&](Unit unit) { return !waiting.contains(unit); });
   auto next = std::copy(between.begin(), middle, sequence.begin() + begin);
   *next++ = a;
   *next++ = b; // empty from now on

@@ -7,8 +7,7 @@
 using namespace llvm;
 using namespace orrery::passes;
 
-int64_t
-orrery::passes::packIntervals(MutableArrayRef<LifeInterval> intervals) {
+int64_t orrery::passes::packIntervals(MutableArrayRef<LifeInterval> intervals) {
   SmallVector<LifeInterval *> order;
   for (LifeInterval &interval : intervals)
     order.push_back(&interval);

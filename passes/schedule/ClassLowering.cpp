@@ -20,9 +20,9 @@ LogicalResult ClassLowering::run() {
   SmallVector<int64_t> zeros(stages.size(), 0), ones(stages.size(), 1);
   builder.setInsertionPoint(source);
   StringRef name = source.getSymName().value_or("class");
-  target = rank::ClassOp::create(
-      builder, source.getLoc(), name, stages.asArrayRef(), layers.asArrayRef(),
-      zeros, ones, IntegerAttr(), IntegerAttr());
+  target = rank::ClassOp::create(builder, source.getLoc(), name,
+                                 stages.asArrayRef(), layers.asArrayRef(),
+                                 zeros, ones, IntegerAttr(), IntegerAttr());
   Block &body = target.getBody().emplaceBlock();
   declarations.setInsertionPointToStart(&body);
   if (failed(declareState()))
@@ -44,9 +44,9 @@ LogicalResult ClassLowering::declareState() {
     SmallVector<Attribute> fields, buffers;
     auto field = [&](StringRef name, rank::BufferKind kind, Type element) {
       fields.push_back(StringAttr::get(context, name));
-      buffers.push_back(createBuffer(
-          kind, MemRefType::get(flat.getShape(), element), 1,
-          (bucket.getSymName() + "." + name).str()));
+      buffers.push_back(
+          createBuffer(kind, MemRefType::get(flat.getShape(), element), 1,
+                       (bucket.getSymName() + "." + name).str()));
     };
     Type f32 = Float32Type::get(context);
     field("weight", rank::BufferKind::Weight, flat.getElementType());
@@ -64,10 +64,9 @@ LogicalResult ClassLowering::declareState() {
       auto parameter = source.lookupSymbol<dfg::ParameterOp>(
           cast<FlatSymbolRefAttr>(symbol).getAttr());
       auto local = cast<RankedTensorType>(parameter.getType());
-      auto global =
-          parameter.getGlobalType()
-              ? cast<RankedTensorType>(*parameter.getGlobalType())
-              : local;
+      auto global = parameter.getGlobalType()
+                        ? cast<RankedTensorType>(*parameter.getGlobalType())
+                        : local;
       auto sharding = parameter.getShardingAttr();
       if (!sharding)
         sharding = dfg::Sharding::replicated(local.getRank()).toAttr(context);
@@ -113,10 +112,10 @@ LogicalResult ClassLowering::lowerFunction(func::FuncOp function,
     FlatSymbolRefAttr &buffer = scalars[("input." + input.getValue()).str()];
     auto type = cast<RankedTensorType>(argument.getType());
     if (!buffer)
-      buffer = createBuffer(rank::BufferKind::Input,
-                            MemRefType::get(type.getShape(),
-                                            type.getElementType()),
-                            0, input.getValue());
+      buffer =
+          createBuffer(rank::BufferKind::Input,
+                       MemRefType::get(type.getShape(), type.getElementType()),
+                       0, input.getValue());
     places[argument] = Place::whole(buffer, type);
   }
   for (Operation &op : block.without_terminator()) {
@@ -171,9 +170,9 @@ LogicalResult ClassLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](dfg::SliceOp slice) {
-        places[slice] = places.at(slice.getOperand())
-                            .sliced(slice.getDim(), slice.getStart(),
-                                    slice.getSize());
+        places[slice] =
+            places.at(slice.getOperand())
+                .sliced(slice.getDim(), slice.getStart(), slice.getSize());
         return success();
       })
       .Case([&](dfg::TransposeOp transpose) {

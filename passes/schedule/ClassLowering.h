@@ -74,7 +74,7 @@ private:
   mlir::ModuleOp source;
   mlir::ModuleOp plan; // holds communicators and classes
   rank::ClassOp target;
-  mlir::OpBuilder builder;  // inserts instructions into the open program
+  mlir::OpBuilder builder;      // inserts instructions into the open program
   mlir::OpBuilder declarations; // inserts buffers at the head of the class
   llvm::DenseMap<mlir::Value, Place> places;
   /// Gradients already added where they were produced.

@@ -29,12 +29,11 @@ FlatSymbolRefAttr ClassLowering::createBuffer(rank::BufferKind kind,
                                               StringRef label) {
   std::string name = "b" + std::to_string(numBuffers++);
   auto labelAttr = label.empty() ? StringAttr() : builder.getStringAttr(label);
-  rank::BufferOp::create(
-      declarations, target.getLoc(),
-      rank::BufferKindAttr::get(builder.getContext(), kind),
-      builder.getStringAttr(name), TypeAttr::get(type),
-      builder.getI64IntegerAttr(slots), labelAttr, IntegerAttr(),
-      IntegerAttr());
+  rank::BufferOp::create(declarations, target.getLoc(),
+                         rank::BufferKindAttr::get(builder.getContext(), kind),
+                         builder.getStringAttr(name), TypeAttr::get(type),
+                         builder.getI64IntegerAttr(slots), labelAttr,
+                         IntegerAttr(), IntegerAttr());
   return FlatSymbolRefAttr::get(builder.getContext(), name);
 }
 
@@ -71,8 +70,8 @@ std::optional<Place> ClassLowering::bucketField(FlatSymbolRefAttr bucket,
     auto symbol = cast<FlatSymbolRefAttr>(buffer);
     auto type = cast<MemRefType>(
         target.lookupSymbol<rank::BufferOp>(symbol.getAttr()).getType());
-    return Place::whole(symbol, RankedTensorType::get(type.getShape(),
-                                                      type.getElementType()));
+    return Place::whole(
+        symbol, RankedTensorType::get(type.getShape(), type.getElementType()));
   }
   return std::nullopt;
 }
@@ -164,8 +163,7 @@ Place ClassLowering::destinationFor(Value value) {
   if (known != places.end())
     return known->second;
   std::optional<Place> wanted = destinationInUser(value);
-  Place place =
-      wanted ? *wanted : allocate(value, rank::BufferKind::Work, 1);
+  Place place = wanted ? *wanted : allocate(value, rank::BufferKind::Work, 1);
   places[value] = place;
   return place;
 }

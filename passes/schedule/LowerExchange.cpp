@@ -34,30 +34,29 @@ LogicalResult ClassLowering::lowerCollective(Operation *op) {
   auto reduction = dfg::Reduction::Sum;
   int64_t dim = 0, concat = 0;
   DenseI64ArrayAttr only;
-  Kind kind =
-      TypeSwitch<Operation *, Kind>(op)
-          .Case([&](dfg::AllReduceOp reduce) {
-            reduction = reduce.getKind();
-            only = reduce.getOnlyAttr();
-            return Kind::AllReduce;
-          })
-          .Case([&](dfg::AllGatherOp gather) {
-            dim = gather.getDim();
-            return Kind::AllGather;
-          })
-          .Case([&](dfg::ReduceScatterOp scatter) {
-            dim = scatter.getDim();
-            return Kind::ReduceScatter;
-          })
-          .Case([&](dfg::AllSliceOp slice) {
-            dim = slice.getDim();
-            return Kind::AllSlice;
-          })
-          .Case([&](dfg::AllToAllOp exchange) {
-            dim = exchange.getSplit();
-            concat = exchange.getConcat();
-            return Kind::AllToAll;
-          });
+  Kind kind = TypeSwitch<Operation *, Kind>(op)
+                  .Case([&](dfg::AllReduceOp reduce) {
+                    reduction = reduce.getKind();
+                    only = reduce.getOnlyAttr();
+                    return Kind::AllReduce;
+                  })
+                  .Case([&](dfg::AllGatherOp gather) {
+                    dim = gather.getDim();
+                    return Kind::AllGather;
+                  })
+                  .Case([&](dfg::ReduceScatterOp scatter) {
+                    dim = scatter.getDim();
+                    return Kind::ReduceScatter;
+                  })
+                  .Case([&](dfg::AllSliceOp slice) {
+                    dim = slice.getDim();
+                    return Kind::AllSlice;
+                  })
+                  .Case([&](dfg::AllToAllOp exchange) {
+                    dim = exchange.getSplit();
+                    concat = exchange.getConcat();
+                    return Kind::AllToAll;
+                  });
   Place in = contiguous(operand);
   // An all-reduce whose operand nobody else reads works in place, unless its
   // result has a place of its own already.
@@ -80,7 +79,8 @@ LogicalResult ClassLowering::lowerTransfer(Operation *op) {
     Place place = allocate(receive, rank::BufferKind::Boundary, 2);
     places[receive] = place;
     auto instruction = rank::ReceiveOp::create(
-        builder, op->getLoc(), group.getValue(), view(place), receive.getDelta(),
+        builder, op->getLoc(), group.getValue(), view(place),
+        receive.getDelta(),
         /*tag=*/int64_t(receive.getDelta()) < 0 ? 0 : 1);
     note(instruction, op);
     return success();

@@ -121,8 +121,7 @@ LogicalResult ClassLowering::lowerFused(dfg::FusedOp op) {
     }
     outputs.push_back(view(place));
   }
-  auto launch =
-      rank::LaunchOp::create(builder, op.getLoc(), inputs, outputs);
+  auto launch = rank::LaunchOp::create(builder, op.getLoc(), inputs, outputs);
   Block &body = launch.getBody().emplaceBlock();
   IRMapping mapping;
   for (Value input : op.getInputs())
@@ -143,8 +142,8 @@ LogicalResult ClassLowering::lowerAttention(dfg::AttentionOp op) {
       builder, op.getLoc(), q, k, v, documents,
       view(destinationFor(op.getResult())), view(destinationFor(op.getLse())),
       op.getScale(), op.getCausal(), op.getProbability(), op.getStream(),
-      op.getLayer(), op.getFirstSample(), op.getNumSamples(),
-      op.getFirstHead(), op.getNumHeads());
+      op.getLayer(), op.getFirstSample(), op.getNumSamples(), op.getFirstHead(),
+      op.getNumHeads());
   note(instruction, op);
   return success();
 }
@@ -242,8 +241,7 @@ void ClassLowering::add(Operation *op, const Place &from, const Place &to) {
   Value addend = region.getArgument(1);
   if (sum != part)
     addend = dfg::CastOp::create(inner, loc, sum, addend);
-  Value total =
-      dfg::AddOp::create(inner, loc, region.getArgument(0), addend);
+  Value total = dfg::AddOp::create(inner, loc, region.getArgument(0), addend);
   dfg::YieldOp::create(inner, loc, total);
   note(launch, op);
 }

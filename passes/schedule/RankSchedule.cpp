@@ -28,13 +28,11 @@ struct RankSchedule : passes::impl::RankScheduleBase<RankSchedule> {
     SmallVector<int64_t> warmups, slots;
     for (int64_t stage : rankClass.getStages()) {
       warmups.push_back(numStages - stage - 1);
-      slots.push_back(
-          std::clamp<int64_t>(warmups.back() + 1, 1, microbatches));
+      slots.push_back(std::clamp<int64_t>(warmups.back() + 1, 1, microbatches));
     }
     rankClass.setWarmups(warmups);
     rankClass.setSlots(slots);
-    OpBuilder builder =
-        OpBuilder::atBlockEnd(&rankClass.getBody().front());
+    OpBuilder builder = OpBuilder::atBlockEnd(&rankClass.getBody().front());
     auto phases = [&](StringRef name, auto &&fill) {
       auto schedule =
           rank::ScheduleOp::create(builder, rankClass.getLoc(), name);

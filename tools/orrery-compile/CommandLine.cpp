@@ -83,11 +83,10 @@ static int64_t getWorldSize(const Options &options) {
     fail("\n" + job::format(hosts.errors));
     return 0;
   }
-  if (options.hasWorldSize &&
-      options.worldSize != hosts.worldSize()) {
-    fail("--world-size=" + llvm::Twine(options.worldSize) +
-         " and " + options.hostfile + " (" +
-         llvm::Twine(hosts.worldSize()) + " slots) disagree; drop one");
+  if (options.hasWorldSize && options.worldSize != hosts.worldSize()) {
+    fail("--world-size=" + llvm::Twine(options.worldSize) + " and " +
+         options.hostfile + " (" + llvm::Twine(hosts.worldSize()) +
+         " slots) disagree; drop one");
     return 0;
   }
   return hosts.worldSize();
@@ -125,8 +124,8 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
     return std::nullopt;
   llvm::StringRef target = line.target;
   unsigned arch = 0;
-  if (target != "cpu" && (!target.consume_front("sm_") ||
-                          target.getAsInteger(10, arch)))
+  if (target != "cpu" &&
+      (!target.consume_front("sm_") || target.getAsInteger(10, arch)))
     return fail("--target=" + line.target +
                 " is no target; choose cpu or sm_<n>, e.g. sm_90");
   if (!options.memory.empty()) {

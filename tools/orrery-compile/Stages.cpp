@@ -44,9 +44,8 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job,
   add("update", [=](OpPassManager &manager) {
     manager.addPass(passes::createDfgUpdate(passes::getUpdateOptions(job)));
   });
-  add("fuse", [](OpPassManager &manager) {
-    passes::buildFusePipeline(manager);
-  });
+  add("fuse",
+      [](OpPassManager &manager) { passes::buildFusePipeline(manager); });
   add("schedule", [=](OpPassManager &manager) {
     passes::RankScheduleOptions options;
     options.microbatches = getMicrobatches(job);

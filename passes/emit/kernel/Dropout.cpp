@@ -21,17 +21,15 @@ struct PhiloxEmitter {
   Value low(Value wide) {
     return arith::TruncIOp::create(b, loc, lanes.type(i32), wide);
   }
-  Value high(Value wide) {
-    return low(shift(wide, 32));
-  }
+  Value high(Value wide) { return low(shift(wide, 32)); }
   Value shift(Value wide, int64_t bits) {
     return arith::ShRUIOp::create(b, loc, wide,
                                   lanes.constant(b.getI64Type(), bits));
   }
   /// All 64 bits of multiplier * word.
   Value product(uint32_t multiplier, Value word) {
-    Value wide = arith::ExtUIOp::create(b, loc, lanes.type(b.getI64Type()),
-                                        word);
+    Value wide =
+        arith::ExtUIOp::create(b, loc, lanes.type(b.getI64Type()), word);
     return arith::MulIOp::create(
         b, loc, wide, lanes.constant(b.getI64Type(), int64_t(multiplier)));
   }
@@ -51,10 +49,10 @@ struct PhiloxEmitter {
       Value p0 = product(0xD2511F53u, c[0]), p1 = product(0xCD9E8D57u, c[2]);
       c = {exclusiveOr(high(p1), c[1], lanes.splat(k0)), low(p1),
            exclusiveOr(high(p0), c[3], lanes.splat(k1)), low(p0)};
-      k0 = arith::AddIOp::create(b, loc, k0,
-                                 one.constant(i32, int64_t(int32_t(0x9E3779B9))));
-      k1 = arith::AddIOp::create(b, loc, k1,
-                                 one.constant(i32, int64_t(int32_t(0xBB67AE85))));
+      k0 = arith::AddIOp::create(
+          b, loc, k0, one.constant(i32, int64_t(int32_t(0x9E3779B9))));
+      k1 = arith::AddIOp::create(
+          b, loc, k1, one.constant(i32, int64_t(int32_t(0xBB67AE85))));
     }
     return c;
   }
@@ -90,9 +88,9 @@ static Value anyWords(const Lanes &lanes, Value key, Value first) {
       b, loc, element, lanes.constant(b.getI64Type(), int64_t(3)));
   Value word = words[3];
   for (int64_t i = 2; i >= 0; --i) {
-    Value isThis = arith::CmpIOp::create(
-        b, loc, arith::CmpIPredicate::eq, position,
-        lanes.constant(b.getI64Type(), i));
+    Value isThis =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, position,
+                              lanes.constant(b.getI64Type(), i));
     word = arith::SelectOp::create(b, loc, isThis, words[i], word);
   }
   return word;
@@ -102,8 +100,8 @@ Value Lanes::dropout(Value x, double probability, Value key, Value first,
                      bool aligned) const {
   if (probability == 0.0)
     return x;
-  Value word = aligned ? alignedWords(*this, key, first)
-                       : anyWords(*this, key, first);
+  Value word =
+      aligned ? alignedWords(*this, key, first) : anyWords(*this, key, first);
   auto threshold = static_cast<uint32_t>(probability * 4294967296.0);
   Value keep = arith::CmpIOp::create(
       builder, loc, arith::CmpIPredicate::uge, word,

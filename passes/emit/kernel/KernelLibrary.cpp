@@ -77,8 +77,7 @@ FailureOr<KernelCall> KernelLibrary::add(FusedOp fused) {
     if (failed(inPlace))
       return failure();
     call = {unsigned(kernels.size()), {}, space->rows, *inPlace};
-    kernels.push_back({symbol,
-                       fused->getNumOperands() + fused->getNumResults(),
+    kernels.push_back({symbol, fused->getNumOperands() + fused->getNumResults(),
                        unsigned(scalars.size()), listOps(fused)});
   }
   KernelCall result = call;

@@ -23,8 +23,8 @@ static bool placeValues(Operation *op, KernelSpace &space) {
   if (!to)
     return false;
   for (auto &[value, dims] : group->dims)
-    space.dims[value] = llvm::map_to_vector<4>(
-        dims, [&](int64_t dim) { return (*to)[dim]; });
+    space.dims[value] =
+        llvm::map_to_vector<4>(dims, [&](int64_t dim) { return (*to)[dim]; });
   return true;
 }
 

@@ -31,8 +31,7 @@ struct KernelSpace {
 
   bool hasColumns(mlir::Value value) const {
     const SpaceDims &own = dims.find(value)->second;
-    return !own.empty() &&
-           own.back() + 1 == static_cast<int64_t>(shape.size());
+    return !own.empty() && own.back() + 1 == static_cast<int64_t>(shape.size());
   }
   bool isFull(mlir::Value value) const {
     return dims.find(value)->second.size() == shape.size();

@@ -116,9 +116,7 @@ void KernelWriter::loadArguments(func::FuncOp function) {
   end = function.getArgument(3);
   Lanes one{builder, loc, 1};
   int64_t buffer = 0, scalar = 0;
-  auto pointer = [&] {
-    return one.load(i64, buffers, number(buffer++));
-  };
+  auto pointer = [&] { return one.load(i64, buffers, number(buffer++)); };
   auto asPointer = [&](Value address) -> Value {
     return LLVM::IntToPtrOp::create(builder, loc, buffers.getType(), address);
   };
@@ -127,9 +125,9 @@ void KernelWriter::loadArguments(func::FuncOp function) {
   for (unsigned i = 0; i < outputs.size(); ++i)
     outputPointers.push_back(asPointer(pointer()));
   for (Operation &op : body)
-    for (int i = isa<DropoutOp>(op)                 ? 4
+    for (int i = isa<DropoutOp>(op)            ? 4
                  : isa<PickOp, PickGradOp>(op) ? 1
-                                                    : 0;
+                                               : 0;
          i > 0; --i)
       scalars[&op].push_back(one.load(i64, numbers, number(scalar++)));
 }
@@ -181,8 +179,7 @@ void KernelWriter::computeNumbers(int64_t walk, bool uniform) {
   for (Operation &op : body.without_terminator()) {
     Value result = op.getResult(0);
     if (!space.hasColumns(result) && !isa<ReduceOp>(op) &&
-        space.walk.lookup(result) == walk &&
-        space.isUniform(result) == uniform)
+        space.walk.lookup(result) == walk && space.isUniform(result) == uniform)
       rowValues[result] = isa<PickOp>(op)
                               ? evaluatePick(cast<PickOp>(op))
                               : evaluateOp(&op, {}, 1, walk, rowValues);
@@ -207,9 +204,9 @@ void KernelWriter::writeWalk(int64_t walk) {
   int64_t width = aligned16 ? 16 : 32;
   SmallVector<Value> sums;
   if (space.flat) {
-    Value whole = mul(divide(arith::SubIOp::create(builder, loc, end, begin),
-                             number(width)),
-                      number(width));
+    Value whole = mul(
+        divide(arith::SubIOp::create(builder, loc, end, begin), number(width)),
+        number(width));
     Value middle = add(begin, whole);
     writeColumns(walk, begin, middle, width, sums, {});
     writeColumns(walk, middle, end, 1, sums, {});
@@ -233,8 +230,7 @@ void KernelWriter::writeColumns(int64_t walk, Value from, Value to,
     return lanes.neutral(reduce.getKind(),
                          lanes.wide(getElementTypeOrSelf(reduce.getType())));
   });
-  auto loop =
-      scf::ForOp::create(builder, loc, from, to, number(width), start);
+  auto loop = scf::ForOp::create(builder, loc, from, to, number(width), start);
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(loop.getBody());
@@ -261,8 +257,7 @@ void KernelWriter::writeColumns(int64_t walk, Value from, Value to,
     ReduceOp reduce = reduces[i];
     Value sum = lanes.reduce(reduce.getKind(), result);
     if (i < sums.size())
-      sums[i] =
-          Lanes{builder, loc, 1}.combine(reduce.getKind(), sums[i], sum);
+      sums[i] = Lanes{builder, loc, 1}.combine(reduce.getKind(), sums[i], sum);
     else
       sums.push_back(sum);
   }
@@ -305,9 +300,8 @@ Value KernelWriter::reload(Value value, Value column, int64_t width,
                            int64_t walk) {
   for (auto [output, pointer] : llvm::zip(outputs, outputPointers))
     if (output == value && space.walk.lookup(value) < walk)
-      return Lanes{builder, loc, width}.load(getElementTypeOrSelf(value),
-                                             pointer,
-                                             elementIndex(value, column));
+      return Lanes{builder, loc, width}.load(
+          getElementTypeOrSelf(value), pointer, elementIndex(value, column));
   return {};
 }
 
@@ -357,20 +351,17 @@ Value KernelWriter::evaluatePick(PickOp pick) {
   Type element = getElementTypeOrSelf(pick.getResult());
   Value id = arith::ExtSIOp::create(builder, loc, i64,
                                     rowValues.lookup(pick.getIds()));
-  Value column =
-      arith::SubIOp::create(builder, loc, id, scalars[pick].front());
+  Value column = arith::SubIOp::create(builder, loc, id, scalars[pick].front());
   // Unsigned, so that columns before the first are out of range too.
-  Value inside =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, column,
-                            number(space.columns));
+  Value inside = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                       column, number(space.columns));
   auto choice = scf::IfOp::create(builder, loc, TypeRange{one.wide(element)},
                                   inside, /*withElseRegion=*/true);
   builder.setInsertionPointToStart(choice.thenBlock());
   Known known;
   Value picked = evaluate(pick.getOperand(), column, 1,
                           space.walk.lookup(pick.getResult()), known);
-  scf::YieldOp::create(builder, loc,
-                       one.convert(picked, one.wide(element)));
+  scf::YieldOp::create(builder, loc, one.convert(picked, one.wide(element)));
   builder.setInsertionPointToStart(choice.elseBlock());
   scf::YieldOp::create(builder, loc, one.constant(one.wide(element), 0.0));
   builder.setInsertionPointAfter(choice);
@@ -382,19 +373,16 @@ Value KernelWriter::evaluatePickGrad(PickGradOp pick, Value column,
   Lanes lanes{builder, loc, width};
   Value id = arith::ExtSIOp::create(builder, loc, i64,
                                     rowValues.lookup(pick.getIds()));
-  Value target =
-      arith::SubIOp::create(builder, loc, id, scalars[pick].front());
+  Value target = arith::SubIOp::create(builder, loc, id, scalars[pick].front());
   // target - column is the lane that holds the value, when it is one.
   Value lane = arith::SubIOp::create(builder, loc, target, column);
-  Value isTarget =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                            lanes.splat(lane), lanes.iota());
+  Value isTarget = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         lanes.splat(lane), lanes.iota());
   Type element = getElementTypeOrSelf(pick.getResult());
   Value grad = lanes.convert(lanes.splat(rowValues.lookup(pick.getGrad())),
                              lanes.wide(element));
-  Value placed =
-      arith::SelectOp::create(builder, loc, isTarget, grad,
-                              lanes.constant(lanes.wide(element), 0.0));
+  Value placed = arith::SelectOp::create(
+      builder, loc, isTarget, grad, lanes.constant(lanes.wide(element), 0.0));
   return lanes.convert(placed, element);
 }
 
@@ -409,8 +397,8 @@ Value KernelWriter::evaluateDropout(DropoutOp dropout, Value x, Value column,
 
   auto offset = dropout.getOffset().getAsRange<IndexAttr>();
   IndexAttr feature = *std::next(offset.begin(), 2);
-  bool aligned = width % 4 == 0 && extent[2] % 4 == 0 &&
-                 feature.getConstant() % 4 == 0;
+  bool aligned =
+      width % 4 == 0 && extent[2] % 4 == 0 && feature.getConstant() % 4 == 0;
   for (NamedAttribute term : feature.getTerms())
     aligned &= cast<IntegerAttr>(term.getValue()).getInt() % 4 == 0;
   return Lanes{builder, loc, width}.dropout(

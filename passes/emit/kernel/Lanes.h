@@ -43,8 +43,7 @@ struct Lanes {
                       mlir::Value first, bool aligned) const;
 
   /// a + b or max(a, b).
-  mlir::Value combine(dfg::Reduction kind, mlir::Value a,
-                      mlir::Value b) const;
+  mlir::Value combine(dfg::Reduction kind, mlir::Value a, mlir::Value b) const;
   /// The neutral element of `kind`.
   mlir::Value neutral(dfg::Reduction kind, mlir::Type element) const;
   /// One number out of all lanes, in a fixed order.

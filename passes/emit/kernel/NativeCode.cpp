@@ -82,17 +82,16 @@ makeTargetMachine(Operation *where, const KernelTarget &target) {
   llvm::Triple triple(target.triple.empty() ? llvm::sys::getProcessTriple()
                                             : target.triple);
   std::string error;
-  const llvm::Target *found =
-      llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!ready || !found)
     return where->emitError() << "no code generator for target triple '"
                               << triple.str() << "': " << error;
   std::unique_ptr<llvm::MCSubtargetInfo> cpus(
       found->createMCSubtargetInfo(triple, "", ""));
   if (!cpus->isCPUStringValid(target.cpu))
-    return where->emitError() << "unknown cpu '" << target.cpu
-                              << "' for target triple '" << triple.str()
-                              << "'; try x86-64-v2, x86-64-v3 or x86-64-v4";
+    return where->emitError()
+           << "unknown cpu '" << target.cpu << "' for target triple '"
+           << triple.str() << "'; try x86-64-v2, x86-64-v3 or x86-64-v4";
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
@@ -178,16 +177,23 @@ static FailureOr<std::string> link(Operation *where, StringRef object) {
       error = file.error();
   }
   if (error)
-    return where->emitError()
-           << "cannot write temporary file '" << input.path
-           << "': " << error.message();
+    return where->emitError() << "cannot write temporary file '" << input.path
+                              << "': " << error.message();
 
   std::string messages;
   llvm::raw_string_ostream stream(messages);
-  const char *arguments[] = {"ld.lld",  "-shared",          "-z",
-                             "defs",    "-z",               "noexecstack",
-                             "--strip-all", "--threads=1",  "--build-id=none",
-                             input.path.c_str(), "-o", output.path.c_str()};
+  const char *arguments[] = {"ld.lld",
+                             "-shared",
+                             "-z",
+                             "defs",
+                             "-z",
+                             "noexecstack",
+                             "--strip-all",
+                             "--threads=1",
+                             "--build-id=none",
+                             input.path.c_str(),
+                             "-o",
+                             output.path.c_str()};
   bool linked = lld::elf::link(arguments, stream, stream, /*exitEarly=*/false,
                                /*disableOutput=*/false);
   lld::CommonLinkerContext::destroy();

@@ -20,12 +20,24 @@ static std::string withTypes(std::string text, int64_t columns,
       continue;
     }
     switch (text[++i]) {
-    case 'X': result += "tensor<5x3x" + length + "x" + element + ">"; break;
-    case 'R': result += "tensor<5x3x" + element + ">"; break;
-    case 'C': result += "tensor<" + length + "x" + element + ">"; break;
-    case 'r': result += "tensor<5x3xf32>"; break;
-    case 'c': result += "tensor<" + length + "xf32>"; break;
-    case 'I': result += "tensor<5x3xi32>"; break;
+    case 'X':
+      result += "tensor<5x3x" + length + "x" + element + ">";
+      break;
+    case 'R':
+      result += "tensor<5x3x" + element + ">";
+      break;
+    case 'C':
+      result += "tensor<" + length + "x" + element + ">";
+      break;
+    case 'r':
+      result += "tensor<5x3xf32>";
+      break;
+    case 'c':
+      result += "tensor<" + length + "xf32>";
+      break;
+    case 'I':
+      result += "tensor<5x3xi32>";
+      break;
     }
   }
   return result;
@@ -137,8 +149,7 @@ TEST_P(Kernels, GiveTheSameBitsForEverySplitOfTheRows) {
   Tensors inputs = program->makeInputs(2);
   Tensors whole = program->run(inputs);
   int64_t rows = program->getCall().rows;
-  Tensors split =
-      program->run(inputs, {0, rows / 5, rows / 2, rows - 1, rows});
+  Tensors split = program->run(inputs, {0, rows / 5, rows / 2, rows - 1, rows});
   for (size_t i = 0; i < whole.size(); ++i)
     EXPECT_EQ(whole[i].data, split[i].data) << "result " << i;
 }
@@ -158,14 +169,14 @@ TEST_P(Kernels, ComputeBfloat16ToItsPrecision) {
   expectClose(program->run(inputs), program->expected(inputs), 0.08);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    AllCases, Kernels,
-    testing::Combine(testing::ValuesIn(kCases),
-                     testing::Values(1, 7, 16, 33, 64, 257)),
-    [](const auto &info) {
-      return std::string(std::get<0>(info.param).name) +
-             std::to_string(std::get<1>(info.param));
-    });
+INSTANTIATE_TEST_SUITE_P(AllCases, Kernels,
+                         testing::Combine(testing::ValuesIn(kCases),
+                                          testing::Values(1, 7, 16, 33, 64,
+                                                          257)),
+                         [](const auto &info) {
+                           return std::string(std::get<0>(info.param).name) +
+                                  std::to_string(std::get<1>(info.param));
+                         });
 
 //===----------------------------------------------------------------------===//
 // Spaces of other ranks
@@ -339,9 +350,8 @@ TEST(KernelLibrary, ReportsAnElementTypeThatDoesNotCompute) {
       return
     })");
   KernelLibrary library(module.getContext());
-  (*module).walk([&](dfg::FusedOp fused) {
-    EXPECT_TRUE(failed(library.add(fused)));
-  });
+  (*module).walk(
+      [&](dfg::FusedOp fused) { EXPECT_TRUE(failed(library.add(fused))); });
   EXPECT_NE(module.getDiagnostics().find("no code for elements of type 'f64'"),
             std::string::npos);
 }

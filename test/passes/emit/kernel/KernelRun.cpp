@@ -166,11 +166,10 @@ Tensors FusedKernel::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
 
   std::vector<int64_t> scalars;
   for (const KernelScalar &scalar : call.scalars)
-    scalars.push_back(
-        scalar.isStream()
-            ? context.streamKey(scalar.stream, scalar.layer)
-            : context.value(scalar.index) +
-                  context.microbatch * scalar.perMicrobatch);
+    scalars.push_back(scalar.isStream()
+                          ? context.streamKey(scalar.stream, scalar.layer)
+                          : context.value(scalar.index) +
+                                context.microbatch * scalar.perMicrobatch);
   SmallVector<int64_t> all{0, call.rows};
   if (bounds.empty())
     bounds = all;
@@ -179,7 +178,6 @@ Tensors FusedKernel::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
 
   Tensors results;
   for (auto [i, value] : llvm::enumerate(fused.getOutputs()))
-    results.push_back(
-        decode(memory[place[inputs.size() + i]], typeOf(value)));
+    results.push_back(decode(memory[place[inputs.size() + i]], typeOf(value)));
   return results;
 }
