@@ -272,8 +272,8 @@ TEST(Kernel, LetsNotANumberThrough) {
 static const char *const kDropouts = R"(
   func.func @f(%x: tensor<4x2x8xf32>) {
     %0 = dfg.dropout %x {probability = 0.1 : f64, stream = "a", layer = 0 : i64,
-        extent = array<i64: 4, 8, 8>, offset = [#dfg.index<0>, #dfg.index<0 + dp * 2>,
-        #dfg.index<0>]} : tensor<4x2x8xf32>
+        extent = array<i64: 4, 8, 8>,
+        offset = [#dfg.index<0>, #dfg.index<0 + dp * 2>, #dfg.index<0>]} : tensor<4x2x8xf32>
     %2 = dfg.dropout %x {probability = 0.1 : f64, stream = "b", layer = 7 : i64,
         extent = array<i64: 4, 8, 8>, offset = [#dfg.index<4>, #dfg.index<0>,
         #dfg.index<8>]} : tensor<4x2x8xf32>

@@ -9,6 +9,7 @@
 
 #include <cstring>
 #include <dlfcn.h>
+#include <numeric>
 #include <random>
 
 using namespace mlir;
