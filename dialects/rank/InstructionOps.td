@@ -27,7 +27,19 @@ def Rank_LaunchOp : Rank_Instruction<"launch", [AttrSizedOperandSegments,
     of these arguments, whose results go to the outputs. Equal regions become
     one kernel when the plan is written.
 
-    Example: see test/dialects/rank/instructions.mlir.
+    Example:
+    ```
+    rank.launch (%x, %b) -> (%x)
+        : (memref<64x32xf32>, memref<64x32xf32>) -> memref<64x32xf32> {
+    ^bb0(%0: tensor<64x32xf32>, %1: tensor<64x32xf32>):
+      %2 = dfg.fused shape [64, 32] ins(%0, %1
+          : tensor<64x32xf32>, tensor<64x32xf32>) {
+      ^bb0(%3: tensor<64x32xf32>, %4: tensor<64x32xf32>):
+        %5 = dfg.add %3, %4 : tensor<64x32xf32>
+        dfg.yield %5 : tensor<64x32xf32>
+      } : tensor<64x32xf32>
+    }
+    ```
     - (C1) the region holds one dfg.fused op; (C2) views and tensors agree in
       shape and element type.
   }];
@@ -47,7 +59,15 @@ def Rank_GemmOp : Rank_Instruction<"gemm"> {
     [k, n]; `ld*` are row strides and `stride_*` the distances between `batch`
     products, in elements.
 
-    Example: see test/dialects/rank/instructions.mlir.
+    Example, y = x w^T of 128 rows:
+    ```
+    rank.gemm %x, %w -> %y {transpose_a = false, transpose_b = true,
+        m = 128 : i64, n = 96 : i64, k = 32 : i64, lda = 32 : i64,
+        ldb = 32 : i64, ldc = 96 : i64, batch = 1 : i64, stride_a = 0 : i64,
+        stride_b = 0 : i64, stride_c = 0 : i64, alpha = 1.0 : f64,
+        beta = 0.0 : f64}
+        : memref<128x32xf32>, memref<96x32xf32> -> memref<128x96xf32>
+    ```
   }];
   let arguments = (ins AnyMemRef:$a, AnyMemRef:$b, AnyMemRef:$c,
       BoolAttr:$transpose_a, BoolAttr:$transpose_b, I64Attr:$m, I64Attr:$n,
@@ -67,7 +87,20 @@ class Rank_AttentionBase<string mnemonic, list<Trait> traits = []>
 }
 def Rank_AttentionOp : Rank_AttentionBase<"attention"> {
   let summary = "Runs flash-style attention";
-  let description = "As `dfg.attention`, on views.";
+  let description = [{
+    As `dfg.attention`, on views.
+
+    Example:
+    ```
+    rank.attention %q, %k, %v -> %o, %lse
+        {scale = 0.35 : f64, causal = true, probability = 0.1 : f64,
+        stream = "layers.{layer}.attention", layer = 0 : i64,
+        first_sample = #dfg.index<0>, num_samples = 2 : i64,
+        first_head = #dfg.index<0>, num_heads = 4 : i64}
+        : memref<64x2x4x8xf32>, memref<64x2x4x8xf32>,
+          memref<64x2x4x8xf32>, memref<64x2x4x8xf32>, memref<2x4x64xf32>
+    ```
+  }];
   let arguments = !con((ins AnyMemRef:$q, AnyMemRef:$k, AnyMemRef:$v,
       Optional<AnyMemRef>:$document_start, AnyMemRef:$o, AnyMemRef:$lse),
       attentionArguments);
@@ -76,7 +109,23 @@ def Rank_AttentionOp : Rank_AttentionBase<"attention"> {
 }
 def Rank_AttentionGradOp : Rank_AttentionBase<"attention_grad"> {
   let summary = "Runs the backward of flash-style attention";
-  let description = "As `dfg.attention_grad`, on views.";
+  let description = [{
+    As `dfg.attention_grad`, on views.
+
+    Example:
+    ```
+    rank.attention_grad %q, %k, %v, %o, %lse, %grad_o -> %grad_q, %grad_k,
+        %grad_v
+        {scale = 0.35 : f64, causal = true, probability = 0.1 : f64,
+        stream = "layers.{layer}.attention", layer = 0 : i64,
+        first_sample = #dfg.index<0>, num_samples = 2 : i64,
+        first_head = #dfg.index<0>, num_heads = 4 : i64}
+        : memref<64x2x4x8xf32>, memref<64x2x4x8xf32>,
+          memref<64x2x4x8xf32>, memref<64x2x4x8xf32>, memref<2x4x64xf32>,
+          memref<64x2x4x8xf32>, memref<64x2x4x8xf32>,
+          memref<64x2x4x8xf32>, memref<64x2x4x8xf32>
+    ```
+  }];
   let arguments = !con((ins AnyMemRef:$q, AnyMemRef:$k, AnyMemRef:$v,
       AnyMemRef:$o, AnyMemRef:$lse, AnyMemRef:$grad_o,
       Optional<AnyMemRef>:$document_start, AnyMemRef:$grad_q,
@@ -88,7 +137,15 @@ def Rank_AttentionGradOp : Rank_AttentionBase<"attention_grad"> {
 
 def Rank_EmbeddingOp : Rank_Instruction<"embedding"> {
   let summary = "Looks up rows of a table";
-  let description = "As `dfg.embedding`, on views.";
+  let description = [{
+    As `dfg.embedding`, on views.
+
+    Example, 96 rows of a table on each rank of tp:
+    ```
+    rank.embedding %table, %ids -> %x {first_row = #dfg.index<0 + tp * 96>}
+        : memref<96x32xf32>, memref<64x2xi32>, memref<64x2x32xf32>
+    ```
+  }];
   let arguments = (ins AnyMemRef:$table, AnyMemRef:$ids, AnyMemRef:$out,
                        Dfg_IndexAttr:$first_row);
   let assemblyFormat =
@@ -96,7 +153,15 @@ def Rank_EmbeddingOp : Rank_Instruction<"embedding"> {
 }
 def Rank_EmbeddingGradOp : Rank_Instruction<"embedding_grad"> {
   let summary = "Adds gradients to the rows that were looked up";
-  let description = "grad[ids - first_row] += grad_out; grad is f32.";
+  let description = [{
+    grad[ids - first_row] += grad_out; grad is f32.
+
+    Example:
+    ```
+    rank.embedding_grad %ids, %gx -> %grad {first_row = #dfg.index<0>}
+        : memref<64x2xi32>, memref<64x2x32xf32>, memref<96x32xf32>
+    ```
+  }];
   let arguments = (ins AnyMemRef:$ids, AnyMemRef:$grad_out, AnyMemRef:$grad,
                        Dfg_IndexAttr:$first_row);
   let assemblyFormat =
@@ -104,13 +169,21 @@ def Rank_EmbeddingGradOp : Rank_Instruction<"embedding_grad"> {
 }
 def Rank_ColumnSumOp : Rank_Instruction<"column_sum"> {
   let summary = "Sums over rows";
-  let description = "out[c] (+)= sum over r of in[r, c].";
+  let description = [{
+    out[c] (+)= sum over r of in[r, c].
+
+    Example: `rank.column_sum %gy -> %gb {accumulate = true}
+        : memref<128x32xf32>, memref<32xf32>`
+  }];
   let arguments = (ins AnyMemRef:$in, AnyMemRef:$out, BoolAttr:$accumulate);
   let assemblyFormat = "$in `->` $out attr-dict `:` type(operands)";
 }
 def Rank_FlatReduceOp : Rank_Instruction<"flat_reduce"> {
   let summary = "Reduces all elements to one f64";
-  let description = "Example: `rank.flat_reduce square_sum %0 -> %1 : …`.";
+  let description = [{
+    Example: `rank.flat_reduce square_sum %g -> %n
+        : memref<3072xf32>, memref<f64>`
+  }];
   let arguments = (ins Rank_FlatOpAttr:$kind, AnyMemRef:$in, AnyMemRef:$out);
   let assemblyFormat = "$kind $in `->` $out attr-dict `:` type(operands)";
 }
@@ -135,22 +208,36 @@ class Rank_TransferOp<string mnemonic> : Rank_Instruction<mnemonic> {
 }
 def Rank_SendOp : Rank_TransferOp<"send"> {
   let summary = "Sends a view to the stage `delta` away, without waiting";
-  let description = "The bytes must stay until the slot is used again.";
+  let description = [{
+    The bytes must stay until the slot is used again.
+
+    Example: `rank.send @pp %y {delta = 1 : i64, tag = 0 : i64}
+        : memref<64x2x32xf32>`
+  }];
 }
 def Rank_ReceiveOp : Rank_TransferOp<"receive"> {
   let summary = "Waits for a view from the stage `delta` away";
-  let description = "May be posted as soon as its slot is free.";
+  let description = [{
+    May be posted as soon as its slot is free.
+
+    Example: `rank.receive @pp %x {delta = -1 : i64, tag = 0 : i64}
+        : memref<64x2x32xf32>`
+  }];
 }
 
 def Rank_CopyOp : Rank_Instruction<"copy"> {
   let summary = "Copies one view to another";
-  let description = "Shapes are equal, strides may differ.";
+  let description = [{
+    Shapes are equal, strides may differ.
+
+    Example: `rank.copy %x -> %y : memref<64x32xf32>, memref<64x32xf32>`
+  }];
   let arguments = (ins AnyMemRef:$in, AnyMemRef:$out);
   let assemblyFormat = "$in `->` $out attr-dict `:` type(operands)";
 }
 def Rank_FillOp : Rank_Instruction<"fill"> {
   let summary = "Sets every element of a view";
-  let description = "Example: `rank.fill %0 {value = 0.0 : f64} : …`.";
+  let description = "Example: `rank.fill %x {value = 0.0 : f64} : memref<8xf32>`";
   let arguments = (ins AnyMemRef:$out, F64Attr:$value);
   let assemblyFormat = "$out attr-dict `:` type($out)";
 }

@@ -34,7 +34,13 @@ def Rank_ClassOp : Rank_Op<"class", [Symbol, SymbolTable, NoTerminator,
     `dfg-memory` sets `fixed_bytes` (what exists once) and `slot_bytes` (what
     exists per slot): a member needs fixed_bytes + slots * slot_bytes.
 
-    Example: see test/dialects/rank/structure.mlir.
+    Example:
+    ```
+    rank.class @stage0 attributes {stages = array<i64: 0>,
+        first_layers = array<i64: 0>, warmups = array<i64: 1>,
+        slots = array<i64: 2>} {
+    }
+    ```
     - (C1) the four arrays have one entry per member.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, DenseI64ArrayAttr:$stages,
