@@ -67,13 +67,12 @@ static Type storageType(Type element) {
 
 Value Lanes::load(Type element, Value pointer, Value index) const {
   Type stored = storageType(element);
-  Value value =
-      LLVM::LoadOp::create(builder, loc, type(stored),
-                           elementPointer(*this, stored, pointer, index),
-                           element.getIntOrFloatBitWidth() / 8);
-  return stored == element ? value
-                           : arith::BitcastOp::create(builder, loc,
-                                                      type(element), value);
+  Value value = LLVM::LoadOp::create(
+      builder, loc, type(stored), elementPointer(*this, stored, pointer, index),
+      element.getIntOrFloatBitWidth() / 8);
+  return stored == element
+             ? value
+             : arith::BitcastOp::create(builder, loc, type(element), value);
 }
 
 void Lanes::store(Value value, Value pointer, Value index) const {
@@ -174,6 +173,11 @@ static Value computeWide(const Lanes &lanes, Operation *op,
       .Case([&](DivOp) { return arith::DivFOp::create(b, loc, x, y); })
       .Case([&](MaximumOp) { return arith::MaximumFOp::create(b, loc, x, y); })
       .Case([&](MinimumOp) { return arith::MinimumFOp::create(b, loc, x, y); })
+      .Case([&](SelectOp) {
+        Value isSet = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE,
+                                            x, lanes.constant(element, 0.0));
+        return arith::SelectOp::create(b, loc, isSet, operands[1], y);
+      })
       .Case([&](ExpOp) { return math::ExpOp::create(b, loc, x); })
       .Case([&](LogOp) { return math::LogOp::create(b, loc, x); })
       .Case([&](SqrtOp) { return math::SqrtOp::create(b, loc, x); })
@@ -204,8 +208,7 @@ Value Lanes::compute(Operation *op, ValueRange operands) const {
                ? convert(operands[0], element)
                : Value();
   SmallVector<Value> widened = llvm::map_to_vector(
-      operands,
-      [&](Value operand) { return convert(operand, wide(element)); });
+      operands, [&](Value operand) { return convert(operand, wide(element)); });
   Value result = computeWide(*this, op, widened);
   return result ? convert(result, element) : result;
 }
