@@ -29,6 +29,10 @@ Value Formula::spread(const Term &term, Type type) {
 
 Value Formula::sqrt(Value a) { return SqrtOp::create(builder, loc, a); }
 
+Value Formula::select(Value condition, Value a, Value b) {
+  return SelectOp::create(builder, loc, spread(condition, a.getType()), a, b);
+}
+
 Value Formula::cast(Value a, Type elementType) {
   if (typeOf(a).getElementType() == elementType)
     return a;

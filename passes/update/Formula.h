@@ -30,6 +30,8 @@ public:
   mlir::Value div(Term a, Term b) { return binary<dfg::DivOp>(a, b); }
   mlir::Value min(Term a, Term b) { return binary<dfg::MinimumOp>(a, b); }
   mlir::Value sqrt(mlir::Value a);
+  /// `a` where `condition` (a tensor or scalar) is not zero, else `b`.
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
   mlir::Value cast(mlir::Value a, mlir::Type elementType);
   /// The host's number `name`, f32.
   mlir::Value scalar(llvm::StringRef name);

@@ -17,16 +17,24 @@ public:
   Optimizer(mlir::OpBuilder &builder, const DfgUpdateOptions &options)
       : builder(builder), options(options) {}
 
-  /// Writes the new weights and states of `bucket`. `factor` (f32 scalar)
-  /// multiplies the gradient first.
-  void update(const Bucket &bucket, mlir::Value factor);
+  /// Writes the new weights and states of `bucket`. The gradient is multiplied
+  /// by `factor` first; where `overflow` is not zero everything stays as it is.
+  /// Both are f32 scalars or null.
+  void update(const Bucket &bucket, mlir::Value factor, mlir::Value overflow);
 
 private:
-  /// The new weight.
+  /// A field's value before and after the step.
+  struct Change {
+    llvm::StringRef field;
+    mlir::Value before, after;
+  };
+  using Changes = llvm::SmallVector<Change, 4>;
+
+  /// Returns the new weight; appends what becomes of the states.
   mlir::Value adam(Formula &f, const Bucket &bucket, mlir::Value weight,
-                   mlir::Value grad);
+                   mlir::Value grad, Changes &changes);
   mlir::Value sgd(Formula &f, const Bucket &bucket, mlir::Value weight,
-                  mlir::Value grad);
+                  mlir::Value grad, Changes &changes);
 
   mlir::OpBuilder &builder;
   const DfgUpdateOptions &options;

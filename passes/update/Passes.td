@@ -23,7 +23,9 @@ def DfgUpdate : Pass<"dfg-update", "::mlir::ModuleOp"> {
       m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2
       p -= lr ((m / correction1) / (sqrt(v / correction2) + eps) + decay p)
     sgd: m = momentum m + (g + decay p),  p -= lr m
-    16-bit weights are rounded from a state "master" in f32.
+    16-bit weights are rounded from a state "master" in f32. With a scaled loss
+    gradients are first multiplied by inverse_scale; when one of them is not
+    finite, on any rank, all fields stay as they are and "overflow" is 1.
 
     All ranks of a communicator meet its collectives in one order: reductions
     of buckets stay inside a stage or among the owners of a tied parameter;

@@ -122,24 +122,41 @@ void StepBuilder::reduceMetrics(StringRef name) {
 //===----------------------------------------------------------------------===//
 
 Value StepBuilder::gradientFactor(Value gradNorm) {
+  Value factor;
+  if (options.scaledLoss)
+    factor = f.scalar("inverse_scale");
   if (options.clip == 0)
-    return {};
+    return factor;
   // In f64, as the norm is; gradients are multiplied in f32.
   Value ratio = f.div(options.clip, f.add(gradNorm, 1e-6));
-  return f.cast(f.min(ratio, 1.0), f.f32());
+  Value clipping = f.cast(f.min(ratio, 1.0), f.f32());
+  return factor ? f.mul(factor, clipping) : clipping;
+}
+
+Value StepBuilder::findOverflow(Value scaledNorm) {
+  // 0 · x is 0 for every finite x and no number for the others.
+  Value probe = f.cast(f.mul(scaledNorm, 0.0), f.f32());
+  Value count = CountNotFiniteOp::create(
+      builder, rankClass.getLoc(), RankedTensorType::get({}, f.f64()), probe);
+  return f.cast(count, f.f32());
 }
 
 void StepBuilder::buildUpdate() {
   beginFunction("update");
   reduceGradients();
-  Value gradNorm = norm("gradient");
+  Value gradNorm = norm("gradient"), overflow;
+  if (options.scaledLoss) {
+    overflow = findOverflow(gradNorm);
+    writeMetric("overflow", overflow);
+    gradNorm = f.mul(gradNorm, f.cast(f.scalar("inverse_scale"), f.f64()));
+  }
   writeMetric("grad_norm", gradNorm);
   if (options.logNumZeros)
     writeNumZeros();
   Value factor = gradientFactor(gradNorm);
   Optimizer optimizer(builder, options);
   for (const Bucket &bucket : buckets)
-    optimizer.update(bucket, factor);
+    optimizer.update(bucket, factor, overflow);
   if (options.logParamsNorm)
     writeMetric("params_norm", norm("weight"));
   reduceMetrics("train");

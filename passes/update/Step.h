@@ -28,8 +28,12 @@ private:
   sumOverModel(llvm::function_ref<mlir::Value(const Bucket &)> measure);
   /// sqrt of the sum of squares of `field`.
   mlir::Value norm(llvm::StringRef field);
-  /// What the optimizer multiplies gradients with; null for 1.
+  /// What the optimizer multiplies gradients with; null for 1. `gradNorm` is
+  /// that of the unscaled gradients, f64.
   mlir::Value gradientFactor(mlir::Value gradNorm);
+  /// 1 when a gradient is not finite, else 0; f32. `scaledNorm` tells: squares
+  /// of finite f32 numbers do not leave f64.
+  mlir::Value findOverflow(mlir::Value scaledNorm);
   void writeMetric(llvm::StringRef name, mlir::Value value);
   void writeNumZeros();
   /// Metrics of function @`function`, summed over their partial axes.

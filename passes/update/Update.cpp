@@ -79,8 +79,6 @@ struct DfgUpdatePass : orrery::passes::impl::DfgUpdateBase<DfgUpdatePass> {
     };
     if (optimizer != "adam" && optimizer != "sgd")
       return reject("optimizer", optimizer.getValue(), "adam or sgd");
-    if (scaledLoss)
-      return reject("scaled-loss", "true", "false: loss scaling is not built");
     if (clip < 0)
       return reject("clip", clip.getValue(), "0 (no clipping) or larger");
     DfgUpdateOptions options;

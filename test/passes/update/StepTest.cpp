@@ -133,6 +133,46 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, Formula,
                          testing::Combine(testing::Values("adam", "sgd"),
                                           testing::Values(0.0, 0.1, 100.0)));
 
+TEST(Overflow, LeavesEverythingAsItWas) {
+  DfgUpdateOptions options = optionsOf("adam", 1.0);
+  options.scaledLoss = true;
+  Layout layout{2, 1, 2};
+  TinyGpt gpt(tinyJob(layout), passesOf(layout, options));
+  ASSERT_TRUE(gpt.isBuilt());
+  Parameters initial = tinyParameters(tinyJob());
+  Interpreter interpreter(*gpt);
+  ASSERT_TRUE(succeeded(interpreter.setParameters(initial)));
+  auto step = [&](double seed) {
+    setScalars(interpreter, 1);
+    interpreter.setScalar("loss_seed", seed);
+    interpreter.setScalar("inverse_scale", 1 / seed);
+    interpreter.zeroGradients();
+    ASSERT_TRUE(succeeded(interpreter.run("train", tinyInputs())));
+    ASSERT_TRUE(succeeded(interpreter.run("update", Parameters())));
+  };
+  step(std::numeric_limits<double>::infinity());
+  for (int64_t rank = 0; rank < interpreter.getNumRanks(); ++rank)
+    EXPECT_EQ(interpreter.getState(rank).metrics["overflow"], 1);
+  for (auto &entry : initial)
+    EXPECT_EQ(
+        distance(*interpreter.getParameter(entry.getKey()), entry.getValue()),
+        0)
+        << entry.getKey().str();
+  step(1024);
+  EXPECT_EQ(metricOf(interpreter, "overflow"), 0);
+  double scaledNorm = metricOf(interpreter, "grad_norm");
+  EXPECT_GT(distance(*interpreter.getParameter(
+                         "language_model.encoder.final_layernorm.weight"),
+                     initial["language_model.encoder.final_layernorm.weight"]),
+            1e-3);
+  // The reported norm is that of the unscaled gradients.
+  TinyGpt plain(tinyJob(), passesOf({}, optionsOf("adam", 1.0)));
+  Interpreter reference(*plain);
+  ASSERT_TRUE(succeeded(reference.setParameters(initial)));
+  runStep(reference, 1);
+  EXPECT_NEAR(scaledNorm, metricOf(reference, "grad_norm"), 1e-6);
+}
+
 class Mesh : public testing::TestWithParam<Layout> {};
 
 TEST_P(Mesh, StepsAsOneRankDoes) {

@@ -1,5 +1,6 @@
 // RUN: orrery-opt --dfg-update="log-num-zeros log-params-norm" --split-input-file %s | FileCheck %s
 // RUN: orrery-opt --dfg-update="optimizer=sgd clip=0 weight-decay=0.5" --split-input-file %s | FileCheck %s --check-prefix=SGD
+// RUN: orrery-opt --dfg-update=scaled-loss --split-input-file %s | FileCheck %s --check-prefix=SCALED
 
 // Parameters that decay, are sharded and have gradients partial alike share a
 // bucket; sizes are multiples of 16, the whole of 16 times dp.
@@ -152,6 +153,31 @@ module attributes {dfg.mesh = #dfg.mesh<pp = 3, dp = 1, tp = 1>} {
 module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 1>} {
   module @narrow attributes {dfg.stages = array<i64: 0>} {
     dfg.parameter @w : tensor<4xbf16> {role = "replicated",
+        checkpoint_name = "w", layer = 0 : i64, init_std = 0.02 : f64,
+        init_value = 0.0 : f64, weight_decay = true}
+  }
+}
+
+// -----
+
+// A scaled loss: not finite norms keep everything as it was.
+// SCALED-LABEL: module @scaled
+// SCALED-LABEL: func.func @update
+// SCALED:         %[[N:.*]] = dfg.sqrt
+// SCALED:         %[[P:.*]] = dfg.mul %[[N]]
+// SCALED-NEXT:    %[[P32:.*]] = dfg.cast %[[P]]
+// SCALED-NEXT:    %[[C:.*]] = dfg.count_not_finite %[[P32]]
+// SCALED-NEXT:    %[[O:.*]] = dfg.cast %[[C]]
+// SCALED-NEXT:    dfg.metric_write "overflow", %[[O]]
+// SCALED:         dfg.scalar "inverse_scale"
+// SCALED:         dfg.metric_write "grad_norm"
+// SCALED:         %[[OLD:.*]] = dfg.bucket_read @decay "exp_avg"
+// SCALED:         %[[OO:.*]] = dfg.broadcast %[[O]]
+// SCALED-NEXT:    %[[NEW:.*]] = dfg.select %[[OO]], %[[OLD]]
+// SCALED:         dfg.bucket_write @decay "exp_avg", %[[NEW]]
+module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 1>} {
+  module @scaled attributes {dfg.stages = array<i64: 0>} {
+    dfg.parameter @w : tensor<4xf16> {role = "replicated",
         checkpoint_name = "w", layer = 0 : i64, init_std = 0.02 : f64,
         init_value = 0.0 : f64, weight_decay = true}
   }
