@@ -74,6 +74,26 @@ TEST(RankClass, HoldsAllMiddleStages) {
             (std::vector<std::string>{"stage0", "stage1-6", "stage7"}));
 }
 
+TEST(RankClass, HoldsSixtyTwoStagesOfATrillionParameters) {
+  job::JobSpec job = tinyJob({64, 6, 8});
+  job::Model &model = *job.mutable_model();
+  model.set_num_layers(128);
+  model.set_hidden_size(25600);
+  model.set_ffn_hidden_size(4 * 25600);
+  model.set_num_attention_heads(160);
+  model.set_kv_channels(160);
+  model.set_max_position_embeddings(2048);
+  model.set_seq_length(2048);
+  model.set_vocab_size(50257);
+  model.set_padded_vocab_size(51200);
+  job.mutable_parallel()->set_micro_batch_size(1);
+  job.mutable_parallel()->set_global_batch_size(3072);
+  TinyGpt gpt(job, passesOf(1, true));
+  ASSERT_TRUE(gpt.isBuilt());
+  EXPECT_EQ(classNames(*gpt),
+            (std::vector<std::string>{"stage0", "stage1-62", "stage63"}));
+}
+
 TEST(RankClass, IsTheOnlyOneWithoutAPipeline) {
   TinyGpt gpt(jobOf(2, 1), passesOf(0, true));
   ASSERT_TRUE(gpt.isBuilt());
