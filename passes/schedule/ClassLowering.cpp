@@ -92,6 +92,9 @@ void ClassLowering::beginProgram(StringRef name) {
   builder.setInsertionPointToEnd(&target.getBody().front());
   auto program = rank::ProgramOp::create(builder, target.getLoc(), name);
   builder.setInsertionPointToStart(&program.getBody().emplaceBlock());
+  // Buffers stay in front of the first program.
+  if (declarations.getInsertionPoint() == target.getBody().front().end())
+    declarations.setInsertionPoint(program);
 }
 
 LogicalResult ClassLowering::lowerFunction(func::FuncOp function,

@@ -61,9 +61,8 @@ LogicalResult ClassLowering::lowerCollective(Operation *op) {
   // An all-reduce whose operand nobody else reads works in place, unless its
   // result has a place of its own already.
   if (kind == Kind::AllReduce && operand.hasOneUse() &&
-      !destinationInUser(result) && !crossesToBackward(result) &&
-      in.buffer == places.at(operand).buffer)
-    places[result] = in;
+      !crossesToBackward(result) && in.buffer == places.at(operand).buffer)
+    places[result] = destinationInUser(result).value_or(in);
   Place out = destinationFor(result);
   auto instruction = rank::CollectiveOp::create(
       builder, op->getLoc(), kind, reduction,

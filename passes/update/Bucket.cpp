@@ -29,20 +29,29 @@ namespace {
 struct Key {
   bool decays = true;
   Type elementType;
-  Axes sharded, partial;
-  SmallVector<int64_t> owners;
+  Axes partial;
 
   bool operator==(const Key &other) const {
     return decays == other.decays && elementType == other.elementType &&
-           sharded == other.sharded && partial == other.partial &&
-           owners == other.owners;
+           partial == other.partial;
   }
   std::string name() const;
 };
 
+/// A parameter and what decides its range.
+struct Entry {
+  ParameterOp parameter;
+  Axes sharded;
+  SmallVector<int64_t> owners;
+
+  bool isLike(const Entry &other) const {
+    return sharded == other.sharded && owners == other.owners;
+  }
+};
+
 struct Group {
   Key key;
-  SmallVector<ParameterOp> parameters;
+  SmallVector<Entry, 0> entries; // those that are alike stand together
 };
 
 class BucketMaker {
@@ -50,13 +59,14 @@ public:
   BucketMaker(ModuleOp rankClass, MeshAttr mesh, ArrayRef<StringRef> states)
       : rankClass(rankClass), mesh(mesh), states(states),
         builder(rankClass.getContext()) {}
-  FailureOr<SmallVector<Bucket>> run();
+  FailureOr<SmallVector<Bucket, 0>> run();
 
 private:
   LogicalResult findGradients();
   FailureOr<Key> keyOf(ParameterOp parameter);
+  LogicalResult place(ParameterOp parameter, SmallVector<Group, 0> &groups);
   FailureOr<Bucket> declare(Group &group);
-  FailureOr<bool> countsInNorm(Group &group);
+  FailureOr<bool> countsInNorm(const Entry &entry);
 
   ModuleOp rankClass;
   MeshAttr mesh;
@@ -67,18 +77,14 @@ private:
 };
 } // namespace
 
-/// "decay_sharded_tp_partial_dp", "plain_partial_dp_tied", …
+/// "decay_partial_dp", "plain_partial_dp_tp", …
 std::string Key::name() const {
   std::string text = decays ? "decay" : "plain";
-  auto add = [&](StringRef what, const Axes &axes) {
-    if (!axes.empty())
-      text += ("_" + what).str();
-    for (StringAttr axis : axes)
-      text += ("_" + axis.getValue()).str();
-  };
-  add("sharded", sharded);
-  add("partial", partial);
-  return owners.empty() ? text : text + "_tied";
+  if (!partial.empty())
+    text += "_partial";
+  for (StringAttr axis : partial)
+    text += ("_" + axis.getValue()).str();
+  return text;
 }
 
 /// The state of each parameter's gradient, the same at all of its uses.
@@ -108,20 +114,19 @@ LogicalResult BucketMaker::findGradients() {
   return failure(result.wasInterrupted());
 }
 
-FailureOr<Key> BucketMaker::keyOf(ParameterOp parameter) {
-  auto type = cast<RankedTensorType>(parameter.getType());
-  Sharding placed = Sharding::replicated(type.getRank());
+static Sharding placementOf(ParameterOp parameter) {
   if (auto attr = parameter.getShardingAttr())
-    placed = Sharding::get(attr);
+    return Sharding::get(attr);
+  return Sharding::replicated(
+      cast<RankedTensorType>(parameter.getType()).getRank());
+}
+
+FailureOr<Key> BucketMaker::keyOf(ParameterOp parameter) {
+  Sharding placed = placementOf(parameter);
   Key key;
   key.decays = parameter.getWeightDecay();
-  key.elementType = type.getElementType();
-  Axes sharded;
-  for (const Axes &axes : placed.dims)
-    sharded.append(axes);
-  key.sharded = inMeshOrder(sharded, mesh);
-  if (auto owners = parameter.getOwners())
-    key.owners.assign(owners->begin(), owners->end());
+  key.elementType =
+      cast<RankedTensorType>(parameter.getType()).getElementType();
   auto gradient = gradients.find(parameter.getSymNameAttr());
   if (gradient == gradients.end())
     return key;
@@ -138,67 +143,91 @@ FailureOr<Key> BucketMaker::keyOf(ParameterOp parameter) {
   return key;
 }
 
-FailureOr<bool> BucketMaker::countsInNorm(Group &group) {
-  if (group.key.owners.empty())
+FailureOr<bool> BucketMaker::countsInNorm(const Entry &entry) {
+  if (entry.owners.empty())
     return true;
   auto stages = rankClass->getAttrOfType<DenseI64ArrayAttr>(kStagesAttr);
   if (!stages || stages.size() != 1) {
-    ParameterOp tied = group.parameters.front();
+    ParameterOp tied = entry.parameter;
     return tied.emitOpError(
         "is tied, so its rank class must have exactly one stage");
   }
-  return stages[0] == group.key.owners.front();
+  return stages[0] == entry.owners.front();
 }
 
 FailureOr<Bucket> BucketMaker::declare(Group &group) {
-  FailureOr<bool> counts = countsInNorm(group);
-  if (failed(counts))
-    return failure();
   SmallVector<Attribute> names;
   SmallVector<int64_t> offsets;
-  int64_t end = 0, used = 0;
-  for (ParameterOp parameter : group.parameters) {
-    names.push_back(FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
+  SmallVector<BucketRange, 2> ranges;
+  int64_t end = 0;
+  for (auto [index, entry] : llvm::enumerate(group.entries)) {
+    if (index == 0 || !entry.isLike(group.entries[index - 1])) {
+      FailureOr<bool> counts = countsInNorm(entry);
+      if (failed(counts))
+        return failure();
+      ranges.push_back({end, end, 0, entry.sharded, entry.owners, *counts});
+    }
+    names.push_back(FlatSymbolRefAttr::get(entry.parameter.getSymNameAttr()));
     offsets.push_back(end);
-    int64_t size = cast<RankedTensorType>(parameter.getType()).getNumElements();
-    used += size;
+    int64_t size =
+        cast<RankedTensorType>(entry.parameter.getType()).getNumElements();
     end = llvm::alignTo(end + size, kAlignment);
+    ranges.back().padding += end - offsets.back() - size;
+    ranges.back().end = end;
   }
   int64_t replicas = mesh.getSize(builder.getStringAttr("dp"));
-  end = llvm::alignTo(end, kAlignment * replicas);
+  int64_t whole = llvm::alignTo(end, kAlignment * replicas);
+  ranges.back().padding += whole - end;
+  ranges.back().end = whole;
   SmallVector<StringRef> fields(states);
   if (!group.key.elementType.isF32())
     fields.push_back("master");
   auto op = BucketOp::create(
-      builder, group.parameters.front().getLoc(), group.key.name(),
-      RankedTensorType::get({end}, group.key.elementType),
+      builder, group.entries.front().parameter.getLoc(), group.key.name(),
+      RankedTensorType::get({whole}, group.key.elementType),
       builder.getArrayAttr(names), offsets, builder.getStrArrayAttr(fields),
       group.key.decays);
-  return Bucket{op,
-                group.key.sharded,
-                group.key.partial,
-                group.key.owners,
-                end - used,
-                *counts};
+  return Bucket{op, group.key.partial, std::move(ranges)};
 }
 
-FailureOr<SmallVector<Bucket>> BucketMaker::run() {
+/// Adds the parameter to its group, behind those that are like it.
+LogicalResult BucketMaker::place(ParameterOp parameter,
+                                 SmallVector<Group, 0> &groups) {
+  FailureOr<Key> key = keyOf(parameter);
+  if (failed(key))
+    return failure();
+  Entry entry{parameter, {}, {}};
+  Axes sharded;
+  for (const Axes &axes : placementOf(parameter).dims)
+    sharded.append(axes);
+  entry.sharded = inMeshOrder(sharded, mesh);
+  if (auto owners = parameter.getOwners())
+    entry.owners.assign(owners->begin(), owners->end());
+  auto group = llvm::find_if(groups, [&](Group &g) { return g.key == *key; });
+  if (group == groups.end()) {
+    groups.push_back({*key, {}});
+    group = std::prev(groups.end());
+  }
+  auto last =
+      std::find_if(group->entries.rbegin(), group->entries.rend(),
+                   [&](const Entry &other) { return other.isLike(entry); });
+  if (last == group->entries.rend())
+    group->entries.push_back(entry);
+  else
+    group->entries.insert(last.base(), entry);
+  return success();
+}
+
+FailureOr<SmallVector<Bucket, 0>> BucketMaker::run() {
   if (failed(findGradients()))
     return failure();
-  SmallVector<Group> groups;
+  SmallVector<Group, 0> groups;
   for (auto parameter : rankClass.getOps<ParameterOp>()) {
-    FailureOr<Key> key = keyOf(parameter);
-    if (failed(key))
+    if (failed(place(parameter, groups)))
       return failure();
-    auto group = llvm::find_if(groups, [&](Group &g) { return g.key == *key; });
-    if (group == groups.end()) {
-      groups.push_back({*key, {}});
-      group = std::prev(groups.end());
-    }
-    group->parameters.push_back(parameter);
     builder.setInsertionPointAfter(parameter);
   }
-  SmallVector<Bucket> buckets;
+  SmallVector<Bucket, 0> buckets;
   SymbolTable symbols(rankClass);
   for (Group &group : groups) {
     FailureOr<Bucket> bucket = declare(group);
@@ -208,6 +237,16 @@ FailureOr<SmallVector<Bucket>> BucketMaker::run() {
     buckets.push_back(*bucket);
   }
   return buckets;
+}
+
+Value orrery::passes::sliceRange(OpBuilder &builder, const Bucket &bucket,
+                                 const BucketRange &range, Value flat) {
+  if (bucket.ranges.size() == 1)
+    return flat;
+  int64_t size = range.end - range.begin;
+  auto type = cast<RankedTensorType>(flat.getType());
+  return SliceOp::create(builder, flat.getLoc(), type.clone({size}), flat,
+                         /*dim=*/0, range.begin, size);
 }
 
 Value orrery::passes::readField(OpBuilder &builder, const Bucket &bucket,
@@ -226,7 +265,7 @@ void orrery::passes::writeField(OpBuilder &builder, const Bucket &bucket,
   BucketWriteOp::create(builder, op.getLoc(), op.getSymName(), field, value);
 }
 
-FailureOr<SmallVector<Bucket>>
+FailureOr<SmallVector<Bucket, 0>>
 orrery::passes::makeBuckets(ModuleOp rankClass, MeshAttr mesh,
                             ArrayRef<StringRef> states) {
   return BucketMaker(rankClass, mesh, states).run();

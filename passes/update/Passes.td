@@ -7,14 +7,15 @@ include "mlir/Pass/PassBase.td"
 def DfgUpdate : Pass<"dfg-update", "::mlir::ModuleOp"> {
   let summary = "Groups parameters into buckets and writes the optimizer step";
   let description = [{
-    Parameters with the same weight decay, element type, sharded axes, partial
-    axes of the gradient and owners form a bucket. Function @update then
-    1. sums each bucket's gradient over its partial axes, and over the owning
-       stages when it is tied;
-    2. takes the global norm: squares of each bucket, each group of buckets
-       summed over the axes on which it is sharded, then over pp. Replicas are
-       not summed and of a tied bucket only the first owner's counts, so every
-       element counts once;
+    Parameters with the same weight decay, element type and partial axes of the
+    gradient form a bucket; inside it, parameters with the same sharded axes and
+    owners form a range. Function @update then
+    1. sums each bucket's gradient over its partial axes, and its tied ranges
+       over the owning stages;
+    2. takes the global norm: squares of each range, ranges that are sharded
+       alike summed over those axes, then over pp. Replicas are not summed and
+       of a tied range only the first owner's counts, so every element counts
+       once;
     3. clips by min(1, clip / (norm + 1e-6)) and lets the optimizer write
        weights and states;
     4. reduces the metrics. @evaluate_finish does that alone.
@@ -40,11 +41,11 @@ def DfgUpdate : Pass<"dfg-update", "::mlir::ModuleOp"> {
 
     Example:
     ```
-    dfg.bucket @decay_sharded_tp_partial_dp : tensor<4096xf32> {…}
+    dfg.bucket @decay_partial_dp : tensor<4096xf32> {…}
     func.func @update() {
-      %0 = dfg.bucket_read @decay_sharded_tp_partial_dp "gradient" …
+      %0 = dfg.bucket_read @decay_partial_dp "gradient" …
       %1 = dfg.all_reduce sum %0 {axes = ["dp"]} : tensor<4096xf32>
-      dfg.bucket_write @decay_sharded_tp_partial_dp "gradient", %1 …
+      dfg.bucket_write @decay_partial_dp "gradient", %1 …
     ```
   }];
   let options = [

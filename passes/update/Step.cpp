@@ -31,32 +31,49 @@ void StepBuilder::endFunction() {
 //===----------------------------------------------------------------------===//
 
 void StepBuilder::reduceGradients() {
-  StringAttr pipeline = builder.getStringAttr("pp");
   for (const Bucket &bucket : buckets) {
-    if (bucket.partial.empty() && bucket.owners.empty())
+    if (bucket.partial.empty() && !bucket.isTied())
       continue;
     Value grad =
         f.allReduce(readField(builder, bucket, "gradient"), bucket.partial);
-    if (!bucket.owners.empty())
-      grad = f.allReduce(grad, pipeline, bucket.owners);
+    if (bucket.isTied())
+      grad = sumOverOwners(bucket, grad);
     writeField(builder, bucket, "gradient", grad);
   }
 }
 
-Value StepBuilder::sumOverModel(function_ref<Value(const Bucket &)> measure) {
-  // Groups that are sharded alike share one reduction. Stages may differ in
-  // groups; all of them take part in the last reduction exactly once.
+Value StepBuilder::sumOverOwners(const Bucket &bucket, Value grad) {
+  SmallVector<Value> parts;
+  for (const BucketRange &range : bucket.ranges) {
+    Value part = sliceRange(builder, bucket, range, grad);
+    if (!range.owners.empty())
+      part = f.allReduce(part, builder.getStringAttr("pp"), range.owners);
+    parts.push_back(part);
+  }
+  if (parts.size() == 1)
+    return parts.front();
+  return ConcatOp::create(builder, grad.getLoc(), grad.getType(), parts,
+                          /*dim=*/0);
+}
+
+Value StepBuilder::sumOverModel(
+    StringRef field, function_ref<Value(const BucketRange &, Value)> measure) {
+  // Ranges that are sharded alike share one reduction. Stages may differ in
+  // ranges; all of them take part in the last reduction exactly once.
   SmallVector<std::pair<Axes, Value>> groups;
   for (const Bucket &bucket : buckets) {
-    if (!bucket.countsInNorm)
-      continue;
-    Value part = measure(bucket);
-    auto group = llvm::find_if(
-        groups, [&](auto &pair) { return pair.first == bucket.sharded; });
-    if (group == groups.end())
-      groups.push_back({bucket.sharded, part});
-    else
-      group->second = f.add(group->second, part);
+    Value flat = readField(builder, bucket, field);
+    for (const BucketRange &range : bucket.ranges) {
+      if (!range.countsInNorm)
+        continue;
+      Value part = measure(range, sliceRange(builder, bucket, range, flat));
+      auto group = llvm::find_if(
+          groups, [&](auto &pair) { return pair.first == range.sharded; });
+      if (group == groups.end())
+        groups.push_back({range.sharded, part});
+      else
+        group->second = f.add(group->second, part);
+    }
   }
   Value total;
   for (auto &[axes, part] : groups) {
@@ -70,10 +87,10 @@ Value StepBuilder::sumOverModel(function_ref<Value(const Bucket &)> measure) {
 
 Value StepBuilder::norm(StringRef field) {
   Type scalar = RankedTensorType::get({}, f.f64());
-  return f.sqrt(sumOverModel([&](const Bucket &bucket) -> Value {
-    return SquareSumOp::create(builder, BucketOp(bucket.op).getLoc(), scalar,
-                               readField(builder, bucket, field));
-  }));
+  return f.sqrt(
+      sumOverModel(field, [&](const BucketRange &, Value values) -> Value {
+        return SquareSumOp::create(builder, values.getLoc(), scalar, values);
+      }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -87,14 +104,16 @@ void StepBuilder::writeMetric(StringRef name, Value value) {
 
 void StepBuilder::writeNumZeros() {
   Type scalar = RankedTensorType::get({}, f.f64());
-  writeMetric("num_zeros", sumOverModel([&](const Bucket &bucket) -> Value {
-                Value zeros = CountZerosOp::create(
-                    builder, BucketOp(bucket.op).getLoc(), scalar,
-                    readField(builder, bucket, "gradient"));
-                if (bucket.padding == 0)
-                  return zeros;
-                return f.sub(zeros, static_cast<double>(bucket.padding));
-              }));
+  writeMetric(
+      "num_zeros",
+      sumOverModel(
+          "gradient", [&](const BucketRange &range, Value values) -> Value {
+            Value zeros =
+                CountZerosOp::create(builder, values.getLoc(), scalar, values);
+            if (range.padding == 0)
+              return zeros;
+            return f.sub(zeros, static_cast<double>(range.padding));
+          }));
 }
 
 void StepBuilder::reduceMetrics(StringRef name) {

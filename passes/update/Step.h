@@ -22,10 +22,14 @@ private:
   void endFunction();
   /// All gradients summed over their partial axes and owners.
   void reduceGradients();
-  /// The sum of `measure(bucket)`, a f64 scalar, over the whole model, with
-  /// every element counted once.
+  /// The flat gradient with its tied ranges summed over their owners.
+  mlir::Value sumOverOwners(const Bucket &bucket, mlir::Value grad);
+  /// The sum of `measure`, a f64 scalar, of `field` over all ranges of the
+  /// whole model, with every element counted once.
   mlir::Value
-  sumOverModel(llvm::function_ref<mlir::Value(const Bucket &)> measure);
+  sumOverModel(llvm::StringRef field,
+               llvm::function_ref<mlir::Value(const BucketRange &, mlir::Value)>
+                   measure);
   /// sqrt of the sum of squares of `field`.
   mlir::Value norm(llvm::StringRef field);
   /// What the optimizer multiplies gradients with; null for 1. `gradNorm` is

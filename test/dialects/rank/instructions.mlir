@@ -64,7 +64,7 @@ rank.class @stage0 attributes {stages = array<i64: 0>,
           memref<64x2x4x8xf32, strided<[192, 96, 24, 1]>>,
           memref<64x2x4x8xf32, strided<[192, 96, 24, 1]>>,
           memref<64x2x4x8xf32, strided<[192, 96, 24, 1]>>
-    // CHECK: rank.launch (%{{.*}}, %{{.*}}) -> (%{{.*}})
+    // CHECK: rank.launch(%{{.*}}, %{{.*}}) -> (%{{.*}})
     rank.launch (%x, %b) -> (%x)
         : (memref<64x2x32xf32>, memref<32xf32>) -> memref<64x2x32xf32> {
     ^bb0(%0: tensor<64x2x32xf32>, %1: tensor<32xf32>):

@@ -5,14 +5,14 @@
 // Parameters that decay, are sharded and have gradients partial alike share a
 // bucket; sizes are multiples of 16, the whole of 16 times dp.
 // CHECK-LABEL: module @stage0
-// CHECK:         dfg.bucket @decay_sharded_tp_partial_dp : tensor<64xf32> {offsets = array<i64: 0, 32>, parameters = [@w0, @w1], states = ["exp_avg", "exp_avg_sq"], weight_decay = true}
+// CHECK:         dfg.bucket @decay_partial_dp : tensor<64xf32> {offsets = array<i64: 0, 32>, parameters = [@w0, @w1], states = ["exp_avg", "exp_avg_sq"], weight_decay = true}
 // CHECK:         dfg.bucket @plain_partial_dp_tp : tensor<32xf32> {offsets = array<i64: 0>, parameters = [@norm]
 
 // Gradients once over their partial axes.
 // CHECK-LABEL:   func.func @update
-// CHECK:           %[[G0:.*]] = dfg.bucket_read @decay_sharded_tp_partial_dp "gradient"
+// CHECK:           %[[G0:.*]] = dfg.bucket_read @decay_partial_dp "gradient"
 // CHECK-NEXT:      %[[R0:.*]] = dfg.all_reduce sum %[[G0]] {axes = ["dp"]}
-// CHECK-NEXT:      dfg.bucket_write @decay_sharded_tp_partial_dp "gradient", %[[R0]]
+// CHECK-NEXT:      dfg.bucket_write @decay_partial_dp "gradient", %[[R0]]
 // CHECK-NEXT:      %[[G1:.*]] = dfg.bucket_read @plain_partial_dp_tp "gradient"
 // CHECK-NEXT:      %[[R1:.*]] = dfg.all_reduce sum %[[G1]] {axes = ["dp", "tp"]}
 // CHECK-NEXT:      dfg.bucket_write @plain_partial_dp_tp "gradient", %[[R1]]
@@ -35,17 +35,17 @@
 // Clipping in f64, then Adam.
 // CHECK:           dfg.minimum {{.*}} : tensor<f64>
 // CHECK-NEXT:      %[[F:.*]] = dfg.cast
-// CHECK-NEXT:      %[[G:.*]] = dfg.bucket_read @decay_sharded_tp_partial_dp "gradient"
+// CHECK-NEXT:      %[[G:.*]] = dfg.bucket_read @decay_partial_dp "gradient"
 // CHECK-NEXT:      %[[FF:.*]] = dfg.broadcast %[[F]]
 // CHECK-NEXT:      dfg.mul %[[G]], %[[FF]]
 // CHECK:           dfg.scalar "correction2"
 // CHECK:           dfg.scalar "correction1"
 // CHECK:           dfg.scalar "lr"
-// CHECK:           dfg.bucket_write @decay_sharded_tp_partial_dp "exp_avg"
-// CHECK-NEXT:      dfg.bucket_write @decay_sharded_tp_partial_dp "exp_avg_sq"
-// CHECK-NEXT:      dfg.bucket_write @decay_sharded_tp_partial_dp "weight"
+// CHECK:           dfg.bucket_write @decay_partial_dp "exp_avg"
+// CHECK-NEXT:      dfg.bucket_write @decay_partial_dp "exp_avg_sq"
+// CHECK-NEXT:      dfg.bucket_write @decay_partial_dp "weight"
 // CHECK:           dfg.bucket_write @plain_partial_dp_tp "weight"
-// CHECK:           dfg.bucket_read @decay_sharded_tp_partial_dp "weight"
+// CHECK:           dfg.bucket_read @decay_partial_dp "weight"
 // CHECK:           dfg.metric_write "params_norm"
 // CHECK:           %[[L:.*]] = dfg.metric_read "lm_loss"
 // CHECK-NEXT:      %[[LR:.*]] = dfg.all_reduce sum %[[L]] {axes = ["dp"]}
@@ -56,17 +56,17 @@
 
 // With sgd: momentum only, decay inside the gradient, no clipping.
 // SGD-LABEL:   module @stage0
-// SGD:           dfg.bucket @decay_sharded_tp_partial_dp {{.*}}states = ["momentum"]
+// SGD:           dfg.bucket @decay_partial_dp {{.*}}states = ["momentum"]
 // SGD-LABEL:     func.func @update
 // SGD:             dfg.metric_write "grad_norm"
 // SGD-NOT:         dfg.minimum
-// SGD:             %[[G:.*]] = dfg.bucket_read @decay_sharded_tp_partial_dp "gradient"
-// SGD-NEXT:        %[[W:.*]] = dfg.bucket_read @decay_sharded_tp_partial_dp "weight"
-// SGD-NEXT:        dfg.bucket_read @decay_sharded_tp_partial_dp "momentum"
+// SGD:             %[[G:.*]] = dfg.bucket_read @decay_partial_dp "gradient"
+// SGD-NEXT:        %[[W:.*]] = dfg.bucket_read @decay_partial_dp "weight"
+// SGD-NEXT:        dfg.bucket_read @decay_partial_dp "momentum"
 // SGD-NEXT:        %[[C:.*]] = dfg.constant 5.000000e-01
 // SGD-NEXT:        %[[D:.*]] = dfg.mul %[[W]], %[[C]]
 // SGD-NEXT:        dfg.add %[[G]], %[[D]]
-// SGD:             dfg.bucket_write @decay_sharded_tp_partial_dp "momentum"
+// SGD:             dfg.bucket_write @decay_partial_dp "momentum"
 // SGD:             dfg.bucket_read @plain_partial_dp_tp "momentum"
 // SGD-NOT:         dfg.constant 5.000000e-01
 // SGD:             return
@@ -107,7 +107,7 @@ module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 2, tp = 2>} {
 // CHECK-LABEL: module @stage0
 // CHECK:         func.func @update
 // CHECK:           %[[P:.*]] = dfg.all_reduce sum %{{.*}} {axes = ["pp"], only = array<i64: 0, 2>} : tensor<16xf32>
-// CHECK-NEXT:      dfg.bucket_write @decay_tied "gradient", %[[P]]
+// CHECK-NEXT:      dfg.bucket_write @decay "gradient", %[[P]]
 // CHECK:           dfg.square_sum
 // CHECK-NEXT:      dfg.all_reduce sum %{{.*}} {axes = ["pp"]} : tensor<f64>
 // CHECK-LABEL: module @stage1
