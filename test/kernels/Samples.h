@@ -41,7 +41,9 @@ inline void expectClose(const std::vector<float> &actual,
       continue;
     }
     double error = std::fabs(actual[i] - truth[i]);
-    if (!(error <= worst)) {
+    if (std::isnan(error))
+      error = INFINITY; // else a later comparison would forget it
+    if (error > worst) {
       worst = error;
       where = i;
     }
