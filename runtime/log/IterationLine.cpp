@@ -7,6 +7,11 @@
 
 namespace orrery::runtime {
 
+/// Python writes no sign before nan.
+static double withoutSign(double value) {
+  return std::isnan(value) ? std::fabs(value) : value;
+}
+
 std::optional<std::string> IterationLine::add(const StepRecord &record) {
   ++steps;
   milliseconds += record.milliseconds;
@@ -39,11 +44,12 @@ std::string IterationLine::format(const StepRecord &last) const {
     line += fmt::format(" lm loss: {:.6E} |", loss);
   line += fmt::format(" loss scale: {:.1f} |", last.lossScale);
   if (last.gradNorm)
-    line += fmt::format(" grad norm: {:.3f} |", *last.gradNorm);
+    line += fmt::format(" grad norm: {:.3f} |", withoutSign(*last.gradNorm));
   if (last.numZeros)
     line += fmt::format(" num zeros: {:.1f} |", *last.numZeros);
   if (last.paramsNorm)
-    line += fmt::format(" params norm: {:.3f} |", *last.paramsNorm);
+    line +=
+        fmt::format(" params norm: {:.3f} |", withoutSign(*last.paramsNorm));
   line += fmt::format(" number of skipped iterations: {:3d} |"
                       " number of nan iterations: {:3d} |",
                       skipped, notANumber);
@@ -52,8 +58,7 @@ std::string IterationLine::format(const StepRecord &last) const {
 
 std::vector<std::string> validationLines(const std::string &place,
                                          double lmLoss) {
-  // Python writes no sign before nan.
-  const double loss = std::isnan(lmLoss) ? std::fabs(lmLoss) : lmLoss;
+  const double loss = withoutSign(lmLoss);
   const double perplexity = std::exp(loss > 20 ? 20.0 : loss);
   std::string line = fmt::format(
       " validation loss at {} | lm loss value: {:.6E} | lm loss PPL: {:.6E} | ",

@@ -81,6 +81,13 @@ TEST(IterationLine, HasNoLossWhenEveryStepWasSkipped) {
   EXPECT_EQ(line.find("grad norm"), std::string::npos) << line;
 }
 
+TEST(IterationLine, WritesNanWithoutASign) {
+  StepRecord record = firstStep();
+  record.gradNorm = -NAN;
+  const std::string line = *IterationLine(30, 1).add(record);
+  EXPECT_NE(line.find(" | grad norm: nan | "), std::string::npos) << line;
+}
+
 TEST(ValidationLines, AreTheOriginals) {
   const auto lines = validationLines("iteration 10", 5.137155055999756);
   ASSERT_EQ(lines.size(), 3u);
