@@ -66,7 +66,9 @@ bool Matcher::vocabularyFits(const std::string &name,
                                " rows where this layout pads the "
                                "vocabulary of ",
                                model.vocab_size(), " to ", wanted[0], ": ",
-                               rows, "; no token uses them"));
+                               rows,
+                               "; no token names them, but the loss counts "
+                               "them: it differs from the other padding's"));
   return true;
 }
 
