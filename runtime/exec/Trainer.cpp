@@ -9,8 +9,11 @@
 #include "runtime/exec/CheckpointSaving.h"
 #include "runtime/exec/LoadPlan.h"
 #include "runtime/log/Log.h"
+#include "runtime/plan/AtomicFile.h"
 
+#include <cerrno>
 #include <filesystem>
+#include <unistd.h>
 
 namespace orrery::runtime {
 namespace {
@@ -26,6 +29,16 @@ job::JobSpec withOptions(const job::JobSpec &from, const RunOptions &options) {
   if (!options.load.empty())
     job.mutable_runtime()->set_load(options.load);
   return job;
+}
+
+// Whether the checkpoint is one of those in `folder`, by name alone: every rank
+// comes to the same answer.
+bool liesIn(const std::string &checkpoint, const std::string &folder) {
+  auto normal = [](const std::string &path) {
+    return (std::filesystem::path(path) / "").lexically_normal();
+  };
+  return !folder.empty() &&
+         normal(parentDirectory(checkpoint)) == normal(folder);
 }
 
 } // namespace
@@ -55,6 +68,11 @@ absl::Status Trainer::loadWeights() {
       spdlog::warn("no checkpoint in '{}' yet: starting from new weights",
                    path);
   }
+  // Ranks on hosts that do not share the folder must not part here.
+  if (absl::Status status = agreeOnValue(
+          world, load, absl::StrCat("answer to whether '", path, "' exists"));
+      !status.ok())
+    return status;
   if (!load) {
     state = initialState(job);
     initializeWeights(executor.rankPlan(), executor.arena());
@@ -65,6 +83,12 @@ absl::Status Trainer::loadWeights() {
   if (absl::Status status = agree(world, loaded.status()); !status.ok())
     return status;
   state = loaded->state;
+  if (absl::Status status =
+          agreeOnValue(world, state.step, absl::StrCat("step in '", path, "'"));
+      !status.ok())
+    return status;
+  if (liesIn(loaded->path, job.runtime().save()))
+    savedStep = state.step;
   if (world.rank() == 0) {
     spdlog::info("loaded '{}', step {}", loaded->path, state.step);
     for (const std::string &note : loaded->notes)
@@ -73,8 +97,32 @@ absl::Status Trainer::loadWeights() {
   return absl::OkStatus();
 }
 
+// Finds out before the first step where checkpoints and trace cannot be
+// written.
+absl::Status Trainer::tryFolders() const {
+  const std::string &save = job.runtime().save(), &trace = options.trace;
+  std::error_code error;
+  if (!save.empty())
+    std::filesystem::create_directories(save, error);
+  if (error)
+    return errnoStatus(error.value(), absl::StrCat("make folder '", save, "'"));
+  if (std::filesystem::is_directory(trace, error))
+    return errnoStatus(EISDIR, absl::StrCat("write '", trace, "'"));
+  for (const std::string &folder :
+       {save, trace.empty() ? trace : parentDirectory(trace)})
+    if (!folder.empty() && access(folder.c_str(), W_OK | X_OK) != 0)
+      return errnoStatus(errno,
+                         absl::StrCat("write into folder '", folder, "'"));
+  return absl::OkStatus();
+}
+
 absl::Status Trainer::openOutputs() {
   absl::Status mine;
+  if (world.rank() == 0)
+    mine = tryFolders();
+  if (absl::Status status = agree(world, mine); !status.ok())
+    return status;
+  // The last thing that can fail: it may empty a file of an earlier run.
   if (speaks() && !options.metrics.empty()) {
     absl::StatusOr<MetricsWriter> writer =
         MetricsWriter::open(options.metrics, state.step > 0);
@@ -116,7 +164,8 @@ absl::Status Trainer::begin() {
   scaler->restore({state.lossScale.scale, state.lossScale.growthTracker,
                    state.lossScale.hysteresis});
   lastStep = options.steps > 0 ? options.steps : total;
-  savedStep = state.step;
+  if (absl::Status status = chooseBatch(); !status.ok())
+    return status;
   if (absl::Status status =
           streams.open(job,
                        executor.rankPlan().mesh.coordinateOn(
@@ -127,21 +176,29 @@ absl::Status Trainer::begin() {
   return openOutputs();
 }
 
-absl::Status Trainer::step() {
+absl::Status Trainer::chooseBatch() {
   const int64_t consumed = state.consumedTrainSamples;
   absl::StatusOr<int64_t> microbatches = calculator->microbatches(consumed);
   if (absl::Status status = agree(world, microbatches.status()); !status.ok())
     return status;
+  batch = {calculator->globalBatchSize(consumed), *microbatches};
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::step() {
+  if (absl::Status status = chooseBatch(); !status.ok())
+    return status;
+  const int64_t consumed = state.consumedTrainSamples;
   const auto begin = std::chrono::steady_clock::now();
   StepRecord record;
   record.learningRate = learningRate->at(state.schedule.samples);
   record.lossScale = scaler->scale();
-  record.globalBatchSize = calculator->globalBatchSize(consumed);
+  record.globalBatchSize = batch.samples;
   absl::StatusOr<StepMetrics> result = executor.trainStep(
-      {state.step + 1, *microbatches, record.learningRate, scaler->scale(),
+      {state.step + 1, batch.microbatches, record.learningRate, scaler->scale(),
        scaler->inverse(), state.optimizerStep + 1},
-      [&](int64_t microbatch, BatchView batch) {
-        return streams.fill(Split::Train, consumed, microbatch, batch);
+      [&](int64_t microbatch, BatchView view) {
+        return streams.fill(Split::Train, consumed, microbatch, view);
       });
   if (!result.ok())
     return alone(result.status());
@@ -205,23 +262,17 @@ absl::Status Trainer::save() {
 
 absl::Status Trainer::evaluate(Split split, const std::string &place,
                                int64_t &consumed) {
-  absl::StatusOr<int64_t> microbatches =
-      calculator->microbatches(state.consumedTrainSamples);
-  if (absl::Status status = agree(world, microbatches.status()); !status.ok())
-    return status;
-  const int64_t samples =
-      calculator->globalBatchSize(state.consumedTrainSamples);
   const int64_t iterations = job.runtime().eval_iters();
   double sum = 0;
   for (int64_t i = 0; i < iterations; ++i) {
     absl::StatusOr<std::optional<double>> loss = executor.evaluate(
-        *microbatches, [&](int64_t microbatch, BatchView batch) {
-          return streams.fill(split, consumed, microbatch, batch);
+        batch.microbatches, [&](int64_t microbatch, BatchView view) {
+          return streams.fill(split, consumed, microbatch, view);
         });
     if (!loss.ok())
       return alone(loss.status());
     sum += loss->value_or(0);
-    consumed += samples;
+    consumed += batch.samples;
   }
   if (!speaks())
     return absl::OkStatus();
@@ -292,6 +343,9 @@ absl::Status Trainer::run() {
                  world.size(), options.threads,
                  executor.rankPlan().member->arena_bytes(),
                  executor.scratchBytes());
+  if (world.rank() == 0 && state.step >= lastStep)
+    spdlog::warn("step {} is done already: nothing to train up to step {}",
+                 state.step, lastStep);
   return loop();
 }
 

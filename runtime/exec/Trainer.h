@@ -23,6 +23,8 @@ namespace orrery::runtime {
 /// microbatches, step, counters, log line, validation every eval_interval,
 /// checkpoint every save_interval, exit after exit_interval steps or
 /// exit_duration_minutes. Behind the last step: validation, checkpoint, test.
+/// During a batch-size ramp-up validation has the batch size of the step
+/// before it, not yet that of the next.
 ///
 /// An overflow consumes the step's data but moves neither the learning rate nor
 /// the optimizer's step.
@@ -40,7 +42,9 @@ private:
   absl::Status begin();
   absl::Status loadWeights();
   absl::Status openOutputs();
+  absl::Status tryFolders() const;
   absl::Status loop();
+  absl::Status chooseBatch();
   absl::Status step();
   absl::Status report(StepRecord &record);
   absl::Status afterStep(bool &stop);
@@ -67,8 +71,11 @@ private:
   DataStreams streams;
   IterationLine line;
   std::optional<MetricsWriter> metrics;
+  struct {
+    int64_t samples = 0, microbatches = 0;
+  } batch;               // of the newest step; at the start of the next
   int64_t lastStep = 0;  // of this run
-  int64_t savedStep = 0; // of the newest checkpoint of this run
+  int64_t savedStep = 0; // of the newest checkpoint in the folder for them
   std::chrono::steady_clock::time_point started;
 };
 

@@ -118,6 +118,41 @@ TEST_F(TrainerTest, ResumesBitForBitInAnyLayout) {
   EXPECT_NEAR(losses(read("other"))[0], resumed[0], 1e-4);
 }
 
+TEST_F(TrainerTest, ValidatesWithTheBatchSizeOfTheStepBefore) {
+  plan::Plan plan = linearPlan(1, 8, 4);
+  job::BatchRampUp *ramp =
+      plan.mutable_job()->mutable_parallel()->mutable_ramp_up();
+  ramp->set_start(2);
+  ramp->set_increment(2);
+  ramp->set_samples(8);
+  RunOptions options = withMetrics("m");
+  options.plan = path("ramp-up");
+  options.save = path("checkpoints");
+  options.steps = 4;
+  ASSERT_TRUE(writePlan(plan, options.plan).ok());
+  absl::Status status = run(1, options);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(read("m")[3]["consumed_samples"], 8);
+  std::ifstream file(path("checkpoints/step_00000004/manifest.json"));
+  // Two validation steps of 2 samples; the next step would have 4.
+  EXPECT_EQ(
+      nlohmann::json::parse(file)["state"]["consumed_valid_samples"].get<int>(),
+      4);
+}
+
+TEST_F(TrainerTest, SavesALoadedCheckpointElsewhereWithoutTraining) {
+  RunOptions first;
+  first.save = path("checkpoints");
+  first.steps = 5;
+  ASSERT_TRUE(run(1, first).ok());
+  RunOptions again = first;
+  again.load = path("checkpoints/");
+  again.save = path("elsewhere");
+  absl::Status status = run(2, again);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(std::filesystem::exists(path("elsewhere/step_00000005")));
+}
+
 TEST_F(TrainerTest, WritesATraceOfAllRanks) {
   RunOptions options;
   options.trace = path("trace.json");
@@ -163,6 +198,15 @@ TEST_F(TrainerTest, RefusesBadInputBeforeTheFirstStep) {
   options = RunOptions();
   options.metrics = path("no-folder/metrics");
   EXPECT_FALSE(run(2, options).ok());
+  options = withMetrics("none");
+  options.trace = path("no-folder/trace");
+  EXPECT_EQ(run(2, options).code(), absl::StatusCode::kNotFound);
+  options.trace = folder;
+  EXPECT_FALSE(run(2, options).ok());
+  options.trace.clear();
+  options.save = path("data.idx");
+  EXPECT_FALSE(run(2, options).ok());
+  EXPECT_FALSE(std::filesystem::exists(path("none")));
 }
 
 } // namespace
