@@ -66,6 +66,7 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
                 " is no stage; stages: " + names);
   }
   MLIRContext context;
+  context.printOpOnDiagnostic(false); // a rank class is pages long
   ScopedDiagnosticHandler handler(&context, printDiagnostic);
   context.loadDialect<dfg::DfgDialect, rank::RankDialect, func::FuncDialect>();
   FailureOr<OwningOpRef<ModuleOp>> module = frontend::buildModel(context, job);
