@@ -141,6 +141,8 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
           << "largest: " << stringifyBufferKind(buffer.getKind()) << " "
           << buffer.getLabel().value_or(buffer.getSymName()) << " "
           << buffer.getType() << ", " << bytesText(total(buffer));
+    error.attachNote() << "needs less: recomputed activations, a smaller "
+                          "microbatch, more tensor or pipeline ranks";
     return error;
   }
 };
