@@ -34,16 +34,18 @@ absl::Status RankExecutor::prepare(CommunicatorFactory &factory) {
   if (!made.ok())
     return made.status();
   groups = *std::move(made);
+  // Before the arena: a plan for a GPU may want more memory than is here, and
+  // the target is the error to name.
+  absl::StatusOr<KernelModule> module = KernelModule::load(*rank.plan);
+  if (!module.ok())
+    return module.status();
+  kernels = *std::move(module);
   kernels::setGemmThreads(threads);
   absl::StatusOr<Arena> arena = Arena::create(
       static_cast<int64_t>(rank.member->arena_bytes()), threads, "the arena");
   if (!arena.ok())
     return arena.status();
   memory = *std::move(arena);
-  absl::StatusOr<KernelModule> module = KernelModule::load(*rank.plan);
-  if (!module.ok())
-    return module.status();
-  kernels = *std::move(module);
   PrepareContext context = {rank,   memory.data(), kernels,
                             groups, keys,          threads};
   for (const plan::Program &program : rank.rankClass->programs()) {

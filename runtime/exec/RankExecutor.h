@@ -1,4 +1,4 @@
-// One rank's part of a plan, ready to run: communicators, arena, kernels,
+// One rank's part of a plan, ready to run: communicators, kernels, arena,
 // prepared programs.
 #ifndef ORRERY_RUNTIME_EXEC_RANKEXECUTOR_H
 #define ORRERY_RUNTIME_EXEC_RANKEXECUTOR_H
