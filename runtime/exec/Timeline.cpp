@@ -1,26 +1,10 @@
 // Unrolling schedules.
 #include "runtime/exec/Timeline.h"
 
-#include <algorithm>
-#include <map>
+#include "runtime/plan/ScheduleEvents.h"
 
 namespace orrery::runtime {
 namespace {
-
-int64_t runsOf(plan::Schedule::Phase::Count count, int64_t warmup,
-               int64_t microbatches) {
-  const int64_t first = std::min(warmup, microbatches);
-  switch (count) {
-  case plan::Schedule::Phase::FIRST:
-    return first;
-  case plan::Schedule::Phase::REST:
-    return microbatches - first;
-  case plan::Schedule::Phase::ALL:
-    return microbatches;
-  default:
-    return 1;
-  }
-}
 
 size_t findProgram(const std::vector<ScheduledProgram> &programs,
                    const std::string &name) {

@@ -95,8 +95,8 @@ absl::StatusOr<EventTable> eventTable(const plan::Plan &plan,
   return table;
 }
 
-static int64_t runsOf(plan::Schedule::Phase::Count count, int64_t warmup,
-                      int64_t microbatches) {
+int64_t runsOf(plan::Schedule::Phase::Count count, int64_t warmup,
+               int64_t microbatches) {
   int64_t first = std::min(warmup, microbatches);
   switch (count) {
   case plan::Schedule::Phase::FIRST:

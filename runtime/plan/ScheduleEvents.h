@@ -56,6 +56,11 @@ using EventTable = std::map<std::string, ProgramEvents>;
 absl::StatusOr<EventTable> eventTable(const plan::Plan &plan,
                                       const plan::RankClass &rankClass);
 
+/// How often a phase runs its programs in a step of `microbatches`
+/// microbatches on a member with that `warmup`.
+int64_t runsOf(plan::Schedule::Phase::Count count, int64_t warmup,
+               int64_t microbatches);
+
 /// One run of a program.
 struct Run {
   const ProgramEvents *program;
