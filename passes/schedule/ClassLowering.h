@@ -45,6 +45,8 @@ private:
   Place parameterField(mlir::FlatSymbolRefAttr parameter,
                        llvm::StringRef field);
   bool isReadLater(mlir::Operation *after, const Place &place);
+  bool isOverwrittenLater(mlir::Operation *after, const Place &place);
+  bool mayReduceInPlace(mlir::Operation *op, const Place &in);
 
   // Instructions (LowerInstructions.cpp).
   mlir::Value view(const Place &place);

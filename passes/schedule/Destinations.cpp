@@ -113,6 +113,22 @@ bool ClassLowering::isReadLater(Operation *after, const Place &place) {
   return false;
 }
 
+/// True when an op behind `after` writes state into `place`'s buffer.
+bool ClassLowering::isOverwrittenLater(Operation *after, const Place &place) {
+  for (Operation *op = after->getNextNode(); op; op = op->getNextNode()) {
+    if (auto write = dyn_cast<dfg::BucketWriteOp>(op)) {
+      auto field = bucketField(write.getBucketAttr(), write.getField());
+      if (field && field->buffer == place.buffer)
+        return true;
+    }
+    if (auto write = dyn_cast<dfg::MetricWriteOp>(op))
+      if (scalarPlace(write.getName(), write.getValue().getType()).buffer ==
+          place.buffer)
+        return true;
+  }
+  return false;
+}
+
 /// The place that the only user of `value` wants it in, if there is one.
 std::optional<Place> ClassLowering::destinationInUser(Value value) {
   if (!value.hasOneUse())

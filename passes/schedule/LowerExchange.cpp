@@ -27,6 +27,18 @@ FlatSymbolRefAttr ClassLowering::communicator(ArrayAttr axes,
   return symbol;
 }
 
+/// An all-reduce works in place when nobody reads its operand's bytes behind
+/// it, and when these bytes are scratch or will be overwritten with the result.
+bool ClassLowering::mayReduceInPlace(Operation *op, const Place &in) {
+  Value operand = op->getOperand(0);
+  if (!operand.hasOneUse() || in.buffer != places.at(operand).buffer ||
+      crossesToBackward(op->getResult(0)) || isReadLater(op, in))
+    return false;
+  auto buffer = target.lookupSymbol<rank::BufferOp>(in.buffer.getAttr());
+  return buffer.getKind() == rank::BufferKind::Work ||
+         isOverwrittenLater(op, in);
+}
+
 LogicalResult ClassLowering::lowerCollective(Operation *op) {
   using Kind = rank::CollectiveKind;
   Value operand = op->getOperand(0), result = op->getResult(0);
@@ -58,15 +70,13 @@ LogicalResult ClassLowering::lowerCollective(Operation *op) {
                     return Kind::AllToAll;
                   });
   Place in = contiguous(operand);
-  // An all-reduce whose operand nobody else reads works in place, unless its
-  // result has a place of its own already.
-  if (kind == Kind::AllReduce && operand.hasOneUse() &&
-      !crossesToBackward(result) && in.buffer == places.at(operand).buffer)
+  if (kind == Kind::AllReduce && mayReduceInPlace(op, in))
     places[result] = destinationInUser(result).value_or(in);
   Place out = destinationFor(result);
+  Value from = view(in), to = view(out);
   auto instruction = rank::CollectiveOp::create(
       builder, op->getLoc(), kind, reduction,
-      communicator(axes, only).getValue(), view(in), view(out), dim, concat);
+      communicator(axes, only).getValue(), from, to, dim, concat);
   note(instruction, op);
   return success();
 }

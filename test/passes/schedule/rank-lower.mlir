@@ -1,4 +1,4 @@
-// RUN: orrery-opt --rank-lower %s | FileCheck %s
+// RUN: orrery-opt --rank-lower --split-input-file %s | FileCheck %s
 // Dataflow becomes instructions on buffers.
 
 // y = x wᵀ and the gradients of x and w. The weight's gradient is accumulated by
@@ -36,6 +36,56 @@ module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 1>} {
       %g = dfg.matmul "sbo,sbi->oi" %y, %x
           : tensor<8x2x32xf32>, tensor<8x2x16xf32> -> tensor<32x16xf32>
       dfg.accumulate_grad @w, %g : tensor<32x16xf32>
+      return
+    }
+  }
+}
+
+// -----
+
+// An all-reduce of a view whose source is read again must not change it: %y
+// shares its bytes with %x, so the sum goes elsewhere.
+// CHECK-LABEL: rank.class @shared
+// CHECK: rank.program @update
+// CHECK: %[[IN:.*]] = rank.view @[[G:.*]] at 0 : memref<4x4xf32>
+// CHECK: %[[OUT:.*]] = rank.view @[[OTHER:.*]] at 0 : memref<4x4xf32>
+// CHECK: rank.collective all_reduce sum @dp %[[IN]] -> %[[OUT]]
+// The reduction of a gradient that is written back works in place.
+// CHECK-LABEL: rank.class @written
+// CHECK: rank.buffer gradient @[[G:.*]] : memref<16xf32>
+// CHECK: rank.program @update
+// CHECK: %[[IN:.*]] = rank.view @[[G]] at 0 : memref<16xf32>
+// CHECK: %[[OUT:.*]] = rank.view @[[G]] at 0 : memref<16xf32>
+// CHECK: rank.collective all_reduce sum @dp %[[IN]] -> %[[OUT]]
+// CHECK-NOT: rank.copy
+module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 2, tp = 1>} {
+  module @shared attributes {dfg.stages = array<i64: 0>,
+                             dfg.first_layers = array<i64: 0>} {
+    dfg.parameter @w : tensor<16xf32> {role = "replicated",
+        checkpoint_name = "w", layer = -1 : i64, init_std = 0.02 : f64,
+        init_value = 0.0 : f64, weight_decay = true}
+    dfg.bucket @b : tensor<16xf32> {parameters = [@w],
+        offsets = array<i64: 0>, states = [], weight_decay = true}
+    func.func @update() {
+      %x = dfg.bucket_read @b "gradient" : tensor<16xf32>
+      %y = dfg.reshape %x : tensor<16xf32> to tensor<4x4xf32>
+      %z = dfg.all_reduce sum %y {axes = ["dp"]} : tensor<4x4xf32>
+      %s = dfg.square_sum %z : tensor<4x4xf32> -> tensor<f64>
+      %t = dfg.square_sum %x : tensor<16xf32> -> tensor<f64>
+      return
+    }
+  }
+  module @written attributes {dfg.stages = array<i64: 1>,
+                              dfg.first_layers = array<i64: 0>} {
+    dfg.parameter @w : tensor<16xf32> {role = "replicated",
+        checkpoint_name = "w", layer = -1 : i64, init_std = 0.02 : f64,
+        init_value = 0.0 : f64, weight_decay = true}
+    dfg.bucket @b : tensor<16xf32> {parameters = [@w],
+        offsets = array<i64: 0>, states = [], weight_decay = true}
+    func.func @update() {
+      %x = dfg.bucket_read @b "gradient" : tensor<16xf32>
+      %z = dfg.all_reduce sum %x {axes = ["dp"]} : tensor<16xf32>
+      dfg.bucket_write @b "gradient", %z : tensor<16xf32>
       return
     }
   }
