@@ -17,7 +17,9 @@ static constexpr OptionInfo kData[] = {
     {"--split", "split", Str, "969, 30, 1", "", Data, Honoured, "data.split",
      "shares of training, validation and test"},
     {"--dataloader-type", "dataloader_type", Str, "None", "single,cyclic", Data,
-     Honoured, "data.sampler", "order of the samples; single"},
+     Honoured, "data.sampler",
+     "order of the samples; single. cyclic deals them out by replica, so its "
+     "order depends on the data-parallel size"},
     {"--vocab-file", "vocab_file", Str, "None", "", Data, Honoured,
      "data.vocab_file", "gives vocabulary size and end-of-document token"},
     {"--merge-file", "merge_file", Str, "None", "", Data, None,

@@ -24,7 +24,8 @@ static constexpr OptionInfo kOptions[] = {
     {"--make-vocab-size-divisible-by", "make_vocab_size_divisible_by", Int,
      "128", "", Model, Honoured, "model.padded_vocab_size",
      "the vocabulary is padded to a multiple of this times the "
-     "tensor-parallel size"},
+     "tensor-parallel size; padded rows count in the softmax, so runs with "
+     "other tensor-parallel sizes agree only where the padded size does"},
     {"--layernorm-epsilon", "layernorm_epsilon", Float, "1e-5", "", Model,
      Honoured, "model.layernorm_epsilon", "epsilon of every layer norm"},
     {"--apply-residual-connection-post-layernorm",
