@@ -125,7 +125,7 @@ absl::Status Trainer::openOutputs() {
   // The last thing that can fail: it may empty a file of an earlier run.
   if (speaks() && !options.metrics.empty()) {
     absl::StatusOr<MetricsWriter> writer =
-        MetricsWriter::open(options.metrics, state.step > 0);
+        MetricsWriter::open(options.metrics, state.step);
     mine = writer.status();
     if (writer.ok())
       metrics = *std::move(writer);

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -31,9 +32,13 @@ std::string evaluationMetricsLine(int64_t step, const std::string &split,
 /// returns, so a run that dies leaves whole lines only.
 class MetricsWriter {
 public:
-  /// `append`: go on after the lines of an earlier run; else begin anew.
+  /// `step`: the steps done before this run. At 0 the file begins anew; else
+  /// it goes on after the lines of the earlier run, of which those of later
+  /// steps (the run died after its last checkpoint) and a line cut short are
+  /// dropped first, by writeFileAtomically(). Lines that name no step are kept.
+  /// Errors: those of opening, reading and rewriting the file.
   static absl::StatusOr<MetricsWriter> open(const std::string &path,
-                                            bool append);
+                                            int64_t step);
 
   absl::Status write(const std::string &line);
 

@@ -118,6 +118,23 @@ TEST_F(TrainerTest, ResumesBitForBitInAnyLayout) {
   EXPECT_NEAR(losses(read("other"))[0], resumed[0], 1e-4);
 }
 
+TEST_F(TrainerTest, WritesEveryStepOnceWhenItGoesOnFromACheckpoint) {
+  RunOptions options = withMetrics("m");
+  options.save = path("checkpoints");
+  ASSERT_TRUE(run(1, options).ok());
+  const std::vector<nlohmann::json> whole = read("m");
+  // As if the run had died behind step 6, its last checkpoint's.
+  std::filesystem::remove_all(path("checkpoints/step_00000008"));
+  options.load = path("checkpoints/step_00000006");
+  absl::Status status = run(1, options);
+  ASSERT_TRUE(status.ok()) << status;
+  const std::vector<nlohmann::json> again = read("m");
+  ASSERT_EQ(again.size(), whole.size());
+  for (size_t i = 0; i < whole.size(); ++i)
+    EXPECT_EQ(again[i]["step"], whole[i]["step"]) << "line " << i;
+  EXPECT_EQ(losses(again), losses(whole));
+}
+
 TEST_F(TrainerTest, ValidatesWithTheBatchSizeOfTheStepBefore) {
   plan::Plan plan = linearPlan(1, 8, 4);
   job::BatchRampUp *ramp =

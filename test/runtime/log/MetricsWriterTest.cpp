@@ -76,13 +76,13 @@ TEST(MetricsWriter, FlushesEveryLine) {
     return all;
   };
   {
-    auto writer = MetricsWriter::open(path, false);
+    auto writer = MetricsWriter::open(path, 0);
     ASSERT_TRUE(writer.ok()) << writer.status();
     ASSERT_TRUE(writer->write(metricsLine(someStep())).ok());
     EXPECT_EQ(lines().size(), 1u); // while the file is still open
   }
   {
-    auto writer = MetricsWriter::open(path, true);
+    auto writer = MetricsWriter::open(path, 10);
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE(writer->write(evaluationMetricsLine(10, "valid", 5.0)).ok());
   }
@@ -91,10 +91,52 @@ TEST(MetricsWriter, FlushesEveryLine) {
   std::filesystem::remove(path);
 }
 
+// The file after opening it behind step 10, and one line more.
+std::string resumed(const std::string &before) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("orrery-resumed-" + std::to_string(getpid()));
+  const auto link = path.string() + "-link";
+  std::ofstream(path) << before;
+  std::filesystem::create_symlink(path, link);
+  auto writer = MetricsWriter::open(link, 10);
+  EXPECT_TRUE(writer.ok()) << writer.status();
+  EXPECT_TRUE(writer.ok() && writer->write("next").ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  std::ifstream file(path);
+  std::string after{std::istreambuf_iterator<char>(file), {}};
+  std::filesystem::remove(link);
+  std::filesystem::remove(path);
+  return after;
+}
+
+TEST(MetricsWriter, DropsStepsBeyondTheCheckpoint) {
+  const std::string kept = "{\"step\":9,\"lm_loss\":1}\n"
+                           "{\"step\":10,\"lm_loss\":1}\n"
+                           "{\"step\":10,\"valid_lm_loss\":1}\n";
+  EXPECT_EQ(resumed(kept), kept + "next\n");
+  EXPECT_EQ(resumed(kept + "{\"step\":11,\"lm_loss\":1}\n"
+                           "{\"step\":12,\"lm_loss\":1}\n"
+                           "{\"step\":12,\"valid_lm_loss\":1}\n"),
+            kept + "next\n");
+  // A line cut short, in its number too.
+  for (const char *cut : {"{\"step\":13,\"lm_l", "{\"step\":1", "{\"step\":"})
+    EXPECT_EQ(resumed(kept + cut), kept + "next\n") << cut;
+}
+
+TEST(MetricsWriter, KeepsLinesThatAreNotItsOwn) {
+  const std::string foreign = "# by hand\n\n[1, 2]\n{\"step\":\"11\"}\n"
+                              "{\"note\":11}\n{\"step\":11\n\xff\xfe\n";
+  EXPECT_EQ(resumed(foreign + "{ \"a\": 1, \"step\": 11 }\n"),
+            foreign + "next\n");
+  EXPECT_EQ(resumed(foreign + "no end"), foreign + "no end\nnext\n");
+  EXPECT_EQ(resumed("{\"step\":10}"), "{\"step\":10}\nnext\n");
+  EXPECT_EQ(resumed(""), "next\n");
+}
+
 TEST(MetricsWriter, ReportsAFileThatCannotBeWritten) {
-  auto writer = MetricsWriter::open("/no-such-folder/metrics", false);
+  auto writer = MetricsWriter::open("/no-such-folder/metrics", 0);
   EXPECT_EQ(writer.status().code(), absl::StatusCode::kNotFound);
-  auto full = MetricsWriter::open("/dev/full", false);
+  auto full = MetricsWriter::open("/dev/full", 0);
   ASSERT_TRUE(full.ok());
   EXPECT_FALSE(full->write("x").ok());
 }
