@@ -56,24 +56,38 @@ Process::~Process() {
     close(pipeEnd);
 }
 
+/// Appends what the pipe holds, after at most `patience` milliseconds. Whether
+/// there was something.
+bool Process::readSome(std::string &output, int patience) {
+  std::array<char, 65536> bytes;
+  // poll ignores a negative descriptor and only waits.
+  pollfd ready = {pipeEnd, POLLIN, 0};
+  if (poll(&ready, 1, patience) <= 0)
+    return false;
+  ssize_t count = read(pipeEnd, bytes.data(), bytes.size());
+  if (count > 0) {
+    output.append(bytes.data(), static_cast<size_t>(count));
+    return true;
+  }
+  // An ended pipe is always ready: waiting for it would be a busy loop.
+  if (count == 0 || errno != EINTR) {
+    close(pipeEnd);
+    pipeEnd = -1;
+  }
+  return false;
+}
+
 Outcome Process::wait(std::chrono::seconds limit) {
   Outcome outcome;
   const Clock::time_point end = Clock::now() + limit;
-  std::array<char, 65536> bytes;
-  // Read until the pipe is closed, which its last holder does by ending; then
-  // (or when only a stray descendant holds it) collect the child.
+  // Read until the child has ended. The pipe may end before it (a child that
+  // closed its output) or never (a stray descendant holds it).
   int status = 0;
   rusage usage = {};
   bool ended = false;
   while (!ended) {
-    pollfd ready = {pipeEnd, POLLIN, 0};
-    if (poll(&ready, 1, 50) > 0) {
-      ssize_t count = read(pipeEnd, bytes.data(), bytes.size());
-      if (count > 0) {
-        outcome.output.append(bytes.data(), static_cast<size_t>(count));
-        continue;
-      }
-    }
+    if (readSome(outcome.output, 50) && Clock::now() <= end)
+      continue;
     ended = wait4(child, &status, WNOHANG, &usage) == child;
     if (!ended && Clock::now() > end) {
       outcome.timedOut = true;
@@ -82,6 +96,9 @@ Outcome Process::wait(std::chrono::seconds limit) {
       ended = true;
     }
   }
+  // What the child wrote right before its end.
+  while (readSome(outcome.output, 0) && Clock::now() <= end)
+    continue;
   child = -1;
   outcome.seconds =
       std::chrono::duration<double>(Clock::now() - started).count();

@@ -40,6 +40,8 @@ public:
   std::vector<pid_t> descendants(const std::string &executable) const;
 
 private:
+  bool readSome(std::string &output, int patience);
+
   pid_t child = -1;
   int pipeEnd = -1;
   std::chrono::steady_clock::time_point started;
