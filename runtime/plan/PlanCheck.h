@@ -6,9 +6,10 @@
 //
 //   plan          format, mesh, world size of the job, kernels
 //   communicators axes in the mesh, `only` in its axis
-//   classes       every stage in exactly one; buffers inside the arena, the
-//                 persistent ones disjoint; parameters inside their buckets,
-//                 divided evenly, complete and owned once over the whole plan
+//   classes       every stage in exactly one; buffers inside the arena, each
+//                 slot disjoint from every other (work buffers may share);
+//                 parameters inside their buckets, divided evenly, complete
+//                 and owned once over the whole plan
 //   instructions  views inside their buffers, shapes, types, communicators
 //   schedules     programs exist; a walk of all stages proves that every
 //                 receive meets its send and every collective its peers, and

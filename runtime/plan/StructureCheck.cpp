@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
+#include <vector>
 
 namespace orrery::runtime {
 namespace {
@@ -166,45 +168,70 @@ absl::Status checkBuffer(const plan::RankClass &rankClass, int number) {
   return absl::OkStatus();
 }
 
-bool isPersistent(plan::Buffer::Kind kind) {
-  return kind == plan::Buffer::WEIGHT || kind == plan::Buffer::GRADIENT ||
-         kind == plan::Buffer::OPTIMIZER || kind == plan::Buffer::SCALAR;
-}
+/// Bytes [begin, end) of the arena that one slot of a buffer takes, or several
+/// slots without gaps.
+struct Range {
+  uint64_t begin, end;
+  int buffer;
+};
 
-/// Weights, gradients, optimizer state and scalars outlive every program:
-/// nothing may lie over them.
-absl::Status checkPersistent(const plan::RankClass &rankClass,
-                             const plan::Member &member) {
-  std::vector<int> order(rankClass.buffers_size());
-  for (int i = 0; i < rankClass.buffers_size(); ++i)
-    order[i] = i;
-  std::sort(order.begin(), order.end(), [&](int a, int b) {
-    return rankClass.buffers(a).offset() < rankClass.buffers(b).offset();
-  });
-  // Of the buffers before, the one that reaches furthest: of all, and of the
-  // persistent ones.
-  int furthest = -1, furthestPersistent = -1;
-  auto reaches = [&](int candidate, uint64_t offset) {
-    return candidate >= 0 &&
-           endOf(rankClass.buffers(candidate), member) > offset;
-  };
-  for (int number : order) {
-    const plan::Buffer &buffer = rankClass.buffers(number);
+/// Ranges of one member beyond which a plan is refused: a hundred times what
+/// large models need, and little enough to sort.
+constexpr uint64_t kMaxRanges = uint64_t{1} << 22;
+
+/// All ranges that a member's buffers take, by their begin.
+absl::StatusOr<std::vector<Range>> rangesOf(const plan::RankClass &rankClass,
+                                            const plan::Member &member) {
+  std::vector<Range> ranges;
+  for (int i = 0; i < rankClass.buffers_size(); ++i) {
+    const plan::Buffer &buffer = rankClass.buffers(i);
     if (buffer.bytes() == 0)
       continue;
-    bool persistent = isPersistent(buffer.kind());
-    int before = persistent ? furthest : furthestPersistent;
-    if (reaches(before, buffer.offset()))
-      return fault("class '", rankClass.name(), "': buffer ", number, " '",
-                   buffer.name(), "' at ", buffer.offset(),
-                   " lies over buffer ", before, " '",
-                   rankClass.buffers(before).name(), "' at ",
-                   rankClass.buffers(before).offset(),
+    uint64_t slots = slotsOf(buffer, member), bytes = buffer.bytes();
+    if (buffer.slot_stride() == bytes) {
+      bytes *= slots;
+      slots = 1;
+    }
+    if (slots > kMaxRanges - ranges.size())
+      return fault("class '", rankClass.name(), "': stage ", member.stage(),
+                   " has more than ", kMaxRanges, " slots up to buffer ", i,
+                   " '", buffer.name(), "' with ", slots);
+    for (uint64_t slot = 0; slot < slots; ++slot) {
+      const uint64_t begin = buffer.offset() + slot * buffer.slot_stride();
+      ranges.push_back({begin, begin + bytes, i});
+    }
+  }
+  std::sort(ranges.begin(), ranges.end(), [](const Range &a, const Range &b) {
+    return std::pair(a.begin, a.buffer) < std::pair(b.begin, b.buffer);
+  });
+  return ranges;
+}
+
+/// Work buffers may share their place; nothing may lie over a slot of any
+/// other buffer, whose content is used by the host, by a later program or by
+/// another rank. Expects slots inside the arena (checkSlots).
+absl::Status checkOverlap(const plan::RankClass &rankClass,
+                          const plan::Member &member) {
+  absl::StatusOr<std::vector<Range>> ranges = rangesOf(rankClass, member);
+  if (!ranges.ok())
+    return ranges.status();
+  // Of the ranges before, those that reach furthest: of all and of the kept.
+  const Range *furthest = nullptr, *furthestKept = nullptr;
+  for (const Range &range : *ranges) {
+    const plan::Buffer &buffer = rankClass.buffers(range.buffer);
+    const bool kept = buffer.kind() != plan::Buffer::WORK;
+    const Range *before = kept ? furthest : furthestKept;
+    if (before && before->end > range.begin)
+      return fault("class '", rankClass.name(), "': buffer ", range.buffer,
+                   " '", buffer.name(), "' at ", range.begin,
+                   " lies over buffer ", before->buffer, " '",
+                   rankClass.buffers(before->buffer).name(), "' at ",
+                   before->begin, " on stage ", member.stage(),
                    ", and one of them must keep its content");
-    if (!reaches(furthest, static_cast<uint64_t>(endOf(buffer, member)) - 1))
-      furthest = number;
-    if (persistent)
-      furthestPersistent = number;
+    if (!furthest || range.end > furthest->end)
+      furthest = &range;
+    if (kept)
+      furthestKept = &range;
   }
   return absl::OkStatus();
 }
@@ -232,7 +259,7 @@ absl::Status checkClass(const plan::RankClass &rankClass) {
                    buffer.slots(), " slots of ", buffer.bytes(), " bytes");
   }
   for (const plan::Member &member : rankClass.members())
-    if (absl::Status status = checkPersistent(rankClass, member); !status.ok())
+    if (absl::Status status = checkOverlap(rankClass, member); !status.ok())
       return status;
   return absl::OkStatus();
 }

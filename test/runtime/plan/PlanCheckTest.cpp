@@ -25,6 +25,32 @@ TEST(PlanCheck, PassesSoundPlansOfEveryLayout) {
         }
 }
 
+/// Of class 0 ("first").
+plan::Buffer *named(plan::Plan &plan, const std::string &name) {
+  for (plan::Buffer &buffer : *plan.mutable_classes(0)->mutable_buffers())
+    if (buffer.name() == name)
+      return &buffer;
+  return nullptr;
+}
+
+/// Lays the two slots of each of two buffers of one size, the second of which
+/// is behind the first, by turns.
+void interleave(plan::Buffer &first, plan::Buffer &second) {
+  const uint64_t stride = first.slot_stride();
+  second.set_offset(first.offset() + stride);
+  first.set_slot_stride(2 * stride);
+  second.set_slot_stride(2 * stride);
+}
+
+TEST(PlanCheck, PassesSlotsByTurnsAndSharedWork) {
+  plan::Plan plan = test::toyPlan({.pp = 2, .tp = 2});
+  interleave(*named(plan, "input"), *named(plan, "output"));
+  plan::Buffer shared = *named(plan, "squares");
+  *plan.mutable_classes(0)->add_buffers() = shared;
+  absl::Status status = checkPlan(plan);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 /// One change that makes a sound plan (pp 2, tp 2) unsound, and words that the
 /// message must have.
 struct Fault {
@@ -147,6 +173,30 @@ std::vector<Fault> structureFaults() {
       {"WeightsOverwritten",
        [](P &p) { buffer(p, 10)->set_offset(buffer(p, 0)->offset()); },
        {"lies over buffer", "must keep its content"}},
+      {"SecondSlotOverwritten",
+       [](P &p) {
+         const plan::Buffer &output = *named(p, "output");
+         named(p, "tokens")->set_offset(output.offset() + output.slot_stride());
+       },
+       {"'tokens'", "lies over buffer", "'output'", "on stage 0"}},
+      {"InterleavedSlotsOverlap",
+       [](P &p) {
+         interleave(*named(p, "input"), *named(p, "output"));
+         named(p, "input")->set_slot_stride(named(p, "input")->bytes());
+       },
+       {"'output'", "lies over buffer", "'input'"}},
+      {"WorkOverBoundary",
+       [](P &p) {
+         named(p, "squares")->set_offset(named(p, "grad_in")->offset());
+       },
+       {"lies over buffer", "'squares'", "'grad_in'"}},
+      {"TooManySlots",
+       [](P &p) {
+         p.mutable_classes(0)->mutable_members(0)->set_arena_bytes(1ull << 50);
+         named(p, "tokens")->set_slot_stride(1 << 16);
+         named(p, "tokens")->set_slots(1 << 30);
+       },
+       {"more than 4194304 slots", "'tokens' with 1073741824"}},
       {"ScalarType",
        [](P &p) {
          p.mutable_classes(0)->mutable_buffers()->rbegin()->set_type(
