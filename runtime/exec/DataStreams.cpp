@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/exec/Agreement.h"
+#include "runtime/log/Log.h"
 
 namespace orrery::runtime {
 
@@ -29,6 +30,10 @@ absl::Status DataStreams::open(const job::JobSpec &job, int32_t dataRank,
         !status.ok())
       return status;
     present[index] = filled != 0;
+    if (split == Split::Valid && !filled && world.rank() == 0)
+      spdlog::warn("the valid split has no samples: no validation, in spite of "
+                   "--eval-iters {}",
+                   job.runtime().eval_iters());
   }
   return absl::OkStatus();
 }

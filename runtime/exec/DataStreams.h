@@ -16,7 +16,8 @@ namespace orrery::runtime {
 class DataStreams {
 public:
   /// A collective. `reads`: whether this rank has input buffers. Validation
-  /// and test streams are opened where the job evaluates.
+  /// and test streams are opened where the job evaluates; a validation split
+  /// without samples gives a warning.
   absl::Status open(const job::JobSpec &job, int32_t dataRank, bool reads,
                     Communicator &world);
 

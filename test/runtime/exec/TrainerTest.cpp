@@ -10,6 +10,9 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+#include <sstream>
 
 namespace orrery::runtime {
 namespace {
@@ -155,6 +158,28 @@ TEST_F(TrainerTest, ValidatesWithTheBatchSizeOfTheStepBefore) {
   EXPECT_EQ(
       nlohmann::json::parse(file)["state"]["consumed_valid_samples"].get<int>(),
       4);
+}
+
+TEST_F(TrainerTest, WarnsOnceOfAnEmptyValidationSplit) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  for (const char *split : {"100,0,0", "80,20,0"}) {
+    plan::Plan plan = linearPlan(2, 8, 3);
+    plan.mutable_job()->mutable_data()->set_split(split);
+    RunOptions options = withMetrics(split);
+    options.plan = path("split");
+    ASSERT_TRUE(writePlan(plan, options.plan).ok());
+    absl::Status status = run(2, options);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  spdlog::set_default_logger(before);
+  const std::string text = log.str(), words = "valid split has no samples";
+  const size_t found = text.find(words);
+  ASSERT_NE(found, std::string::npos) << text;
+  EXPECT_EQ(text.find(words, found + 1), std::string::npos) << text;
+  EXPECT_EQ(read("100,0,0").size(), 8u); // steps alone
 }
 
 TEST_F(TrainerTest, SavesALoadedCheckpointElsewhereWithoutTraining) {
