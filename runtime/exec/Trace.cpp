@@ -2,6 +2,7 @@
 #include "runtime/exec/Trace.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/log/Log.h"
 #include "runtime/plan/AtomicFile.h"
 
 #include <nlohmann/json.hpp>
@@ -77,20 +78,34 @@ std::string Trace::toJson(int rank) const {
 
 absl::Status Trace::write(const std::string &path, Communicator &world) const {
   std::string mine = toJson(world.rank());
-  int64_t size = static_cast<int64_t>(mine.size());
-  std::vector<int64_t> sizes(world.size());
-  absl::Status status = world.allGather(&size, sizes.data(), 1, plan::I64);
+  struct Part {
+    int64_t size, dropped;
+  };
+  const Part part = {static_cast<int64_t>(mine.size()), dropped};
+  std::vector<Part> parts(world.size());
+  absl::Status status = world.allGather(&part, parts.data(), 2, plan::I64);
   if (!status.ok())
     return status;
   Communicator::Request request;
   if (world.rank() != 0) {
-    status = world.isend(mine.data(), size, 0, 0, request);
+    status = world.isend(mine.data(), part.size, 0, 0, request);
     return status.ok() ? world.wait(request) : status;
   }
-  std::string text = absl::StrCat("{\"traceEvents\":[\n", mine);
+  int64_t allDropped = 0;
+  for (const Part &of : parts)
+    allDropped += of.dropped;
+  std::string text = "{";
+  if (allDropped) {
+    spdlog::warn("trace '{}' holds the first {} events of each rank; {} later "
+                 "ones were dropped",
+                 path, kCapacity, allDropped);
+    absl::StrAppend(&text, "\"otherData\":{\"events_per_rank\":", kCapacity,
+                    ",\"dropped_events\":", allDropped, "},\n");
+  }
+  absl::StrAppend(&text, "\"traceEvents\":[\n", mine);
   for (int rank = 1; rank < world.size(); ++rank) {
-    std::string theirs(static_cast<size_t>(sizes[rank]), '\0');
-    status = world.irecv(theirs.data(), sizes[rank], rank, 0, request);
+    std::string theirs(static_cast<size_t>(parts[rank].size), '\0');
+    status = world.irecv(theirs.data(), parts[rank].size, rank, 0, request);
     if (status.ok())
       status = world.wait(request);
     if (!status.ok())

@@ -16,8 +16,9 @@ namespace orrery::runtime {
 
 class Trace {
 public:
-  /// Events that a rank keeps; later ones are counted and dropped.
-  static constexpr size_t kCapacity = 1 << 20;
+  /// Events that a rank keeps; later ones are counted and dropped. About 60 MB
+  /// of the file for each rank, all of which rank 0 holds when it writes.
+  static constexpr size_t kCapacity = 200'000;
 
   /// Starts the clock; call on all ranks behind a barrier.
   void start();
@@ -29,7 +30,9 @@ public:
            int64_t microbatch, double begin, double end);
 
   /// A collective: rank 0 writes the events of all ranks to `path`, whole or
-  /// not at all.
+  /// not at all. Where events were dropped, the file's "otherData" has the
+  /// limit and their number, each rank concerned an instant event at its end,
+  /// and rank 0 logs a warning.
   absl::Status write(const std::string &path, Communicator &world) const;
 
 private:
