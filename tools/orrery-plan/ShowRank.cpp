@@ -2,6 +2,7 @@
 #include "runtime/plan/ElementType.h"
 #include "runtime/plan/InstructionViews.h"
 #include "runtime/plan/RankPlan.h"
+#include "runtime/plan/ScheduleEvents.h"
 #include "tools/orrery-plan/Show.h"
 #include "tools/orrery-plan/Table.h"
 #include "tools/orrery-plan/Traffic.h"
@@ -20,15 +21,9 @@ static std::string describeSchedule(const plan::Schedule &schedule,
                                     int64_t microbatches) {
   std::string text;
   std::map<std::string, int64_t> runs;
-  int64_t first = std::min<int64_t>(member.warmup(), microbatches);
   for (const plan::Schedule::Phase &phase : schedule.phases()) {
-    int64_t count = 1;
-    if (phase.count() == plan::Schedule::Phase::FIRST)
-      count = first;
-    else if (phase.count() == plan::Schedule::Phase::REST)
-      count = microbatches - first;
-    else if (phase.count() == plan::Schedule::Phase::ALL)
-      count = microbatches;
+    int64_t count =
+        runtime::runsOf(phase.count(), member.warmup(), microbatches);
     for (int64_t i = 0; i < count; ++i)
       for (const std::string &program : phase.programs()) {
         int64_t run = runs[program]++;

@@ -3,6 +3,7 @@
 
 #include "runtime/plan/ElementType.h"
 #include "runtime/plan/Mesh.h"
+#include "runtime/plan/ScheduleEvents.h"
 
 #include <algorithm>
 
@@ -41,15 +42,9 @@ static std::map<std::string, int64_t>
 countRuns(const plan::RankClass &rankClass, const plan::Member &member,
           int64_t microbatches) {
   std::map<std::string, int64_t> runs;
-  int64_t first = std::min<int64_t>(member.warmup(), microbatches);
   for (const plan::Schedule::Phase &phase : rankClass.train().phases()) {
-    int64_t count = 1;
-    if (phase.count() == plan::Schedule::Phase::FIRST)
-      count = first;
-    else if (phase.count() == plan::Schedule::Phase::REST)
-      count = microbatches - first;
-    else if (phase.count() == plan::Schedule::Phase::ALL)
-      count = microbatches;
+    int64_t count =
+        runtime::runsOf(phase.count(), member.warmup(), microbatches);
     for (const std::string &program : phase.programs())
       runs[program] += count;
   }
