@@ -93,15 +93,23 @@ struct NamedTensor {
   kernels::AttentionTensor &tensor;
 };
 
-absl::Status prepareTensors(std::initializer_list<NamedTensor> tensors,
-                            const PrepareContext &context) {
+// What a pass over attention has, forward or backward: shape, tensors, lse.
+template <typename Op, typename Prepared>
+absl::Status preparePass(const Op &op,
+                         std::initializer_list<NamedTensor> tensors,
+                         PrepareContext &context, Prepared &prepared) {
+  if (absl::Status status = prepareShape(op.shape(), op.q(), context, prepared,
+                                         prepared.arguments.shape);
+      !status.ok())
+    return status;
   for (const NamedTensor &t : tensors) {
     if (absl::Status status = attentionTensor(t.view, t.name, t.tensor);
         !status.ok())
       return status;
     t.address = addressOf(t.view, context);
   }
-  return absl::OkStatus();
+  prepared.lse = addressOf(op.lse(), context);
+  return checkContiguous(op.lse(), "lse");
 }
 
 } // namespace
@@ -109,19 +117,14 @@ absl::Status prepareTensors(std::initializer_list<NamedTensor> tensors,
 absl::StatusOr<PreparedAttention> prepareAttention(const plan::Attention &op,
                                                    PrepareContext &context) {
   PreparedAttention p;
-  absl::Status status =
-      prepareShape(op.shape(), op.q(), context, p, p.arguments.shape);
-  if (status.ok())
-    status = prepareTensors({{op.q(), "q", p.q, p.arguments.q},
-                             {op.k(), "k", p.k, p.arguments.k},
-                             {op.v(), "v", p.v, p.arguments.v},
-                             {op.o(), "o", p.o, p.arguments.o}},
-                            context);
-  if (status.ok())
-    status = checkContiguous(op.lse(), "lse");
+  absl::Status status = preparePass(op,
+                                    {{op.q(), "q", p.q, p.arguments.q},
+                                     {op.k(), "k", p.k, p.arguments.k},
+                                     {op.v(), "v", p.v, p.arguments.v},
+                                     {op.o(), "o", p.o, p.arguments.o}},
+                                    context, p);
   if (!status.ok())
     return status;
-  p.lse = addressOf(op.lse(), context);
   return p;
 }
 
@@ -129,23 +132,18 @@ absl::StatusOr<PreparedAttentionGrad>
 prepareAttentionGrad(const plan::AttentionGrad &op, PrepareContext &context) {
   PreparedAttentionGrad p;
   absl::Status status =
-      prepareShape(op.shape(), op.q(), context, p, p.arguments.shape);
-  if (status.ok())
-    status =
-        prepareTensors({{op.q(), "q", p.q, p.arguments.q},
-                        {op.k(), "k", p.k, p.arguments.k},
-                        {op.v(), "v", p.v, p.arguments.v},
-                        {op.o(), "o", p.o, p.arguments.o},
-                        {op.grad_o(), "grad_o", p.gradO, p.arguments.gradO},
-                        {op.grad_q(), "grad_q", p.gradQ, p.arguments.gradQ},
-                        {op.grad_k(), "grad_k", p.gradK, p.arguments.gradK},
-                        {op.grad_v(), "grad_v", p.gradV, p.arguments.gradV}},
-                       context);
-  if (status.ok())
-    status = checkContiguous(op.lse(), "lse");
+      preparePass(op,
+                  {{op.q(), "q", p.q, p.arguments.q},
+                   {op.k(), "k", p.k, p.arguments.k},
+                   {op.v(), "v", p.v, p.arguments.v},
+                   {op.o(), "o", p.o, p.arguments.o},
+                   {op.grad_o(), "grad_o", p.gradO, p.arguments.gradO},
+                   {op.grad_q(), "grad_q", p.gradQ, p.arguments.gradQ},
+                   {op.grad_k(), "grad_k", p.gradK, p.arguments.gradK},
+                   {op.grad_v(), "grad_v", p.gradV, p.arguments.gradV}},
+                  context, p);
   if (!status.ok())
     return status;
-  p.lse = addressOf(op.lse(), context);
   return p;
 }
 
