@@ -5,6 +5,7 @@
 #include "frontend/job/NearestLegal.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace orrery::job {
@@ -30,25 +31,41 @@ int64_t paddedVocabSize(int64_t vocabSize, int64_t divisor, int64_t tensor) {
   return (vocabSize + unit - 1) / unit * unit;
 }
 
-/// Every extent must lie in [1, kLargest]; true when all do.
+/// Bound of the layers, each of which is compiled.
+static constexpr int64_t kMostLayers = int64_t(1) << 16;
+
+struct Extent {
+  const char *field;
+  int64_t value, most;
+  const char *mostText;
+};
+
+static std::array<Extent, 9> extentsOf(const Model &model) {
+  auto extent = [](const char *field, int64_t value) {
+    return Extent{field, value, kLargest, "2^40"};
+  };
+  return {
+      Extent{"model.num_layers", model.num_layers(), kMostLayers, "2^16"},
+      extent("model.hidden_size", model.hidden_size()),
+      extent("model.ffn_hidden_size", model.ffn_hidden_size()),
+      extent("model.num_attention_heads", model.num_attention_heads()),
+      extent("model.kv_channels", model.kv_channels()),
+      extent("model.max_position_embeddings", model.max_position_embeddings()),
+      extent("model.seq_length", model.seq_length()),
+      extent("model.vocab_size", model.vocab_size()),
+      extent("model.padded_vocab_size", model.padded_vocab_size())};
+}
+
+/// Every extent must be at least 1 and at most its bound; true when all are.
 static bool checkExtents(const Model &model, Diagnostics &faults) {
-  const std::pair<const char *, int64_t> extents[] = {
-      {"num_layers", model.num_layers()},
-      {"hidden_size", model.hidden_size()},
-      {"ffn_hidden_size", model.ffn_hidden_size()},
-      {"num_attention_heads", model.num_attention_heads()},
-      {"kv_channels", model.kv_channels()},
-      {"max_position_embeddings", model.max_position_embeddings()},
-      {"seq_length", model.seq_length()},
-      {"vocab_size", model.vocab_size()},
-      {"padded_vocab_size", model.padded_vocab_size()}};
   bool legal = true;
-  for (const auto &[name, value] : extents) {
-    if (value >= 1 && value <= kLargest)
+  for (const auto &[field, value, most, mostText] : extentsOf(model)) {
+    if (value >= 1 && value <= most)
       continue;
     legal = false;
-    fail(faults, std::string("model.") + name, value,
-         "must lie between 1 and 2^40", text(value < 1 ? 1 : kLargest));
+    fail(faults, field, value,
+         std::string("must lie between 1 and ") + mostText,
+         text(value < 1 ? 1 : most));
   }
   return legal;
 }
@@ -244,6 +261,35 @@ void checkBatch(const JobSpec &job, Diagnostics &faults) {
   }
 }
 
+/// What a step holds and computes on all ranks together must stay countable:
+/// bytes, with a few copies of everything, and operations below 2^63. Extents
+/// are legal one by one; the largest of them is named.
+static void checkSize(const JobSpec &job, Diagnostics &faults) {
+  const Model &model = job.model();
+  int64_t micro = job.parallel().micro_batch_size();
+  double tokens =
+      double(model.seq_length()) * double(micro) * job.parallel().data();
+  double h = model.hidden_size(), f = model.ffn_hidden_size();
+  double kn = double(model.kv_channels()) * model.num_attention_heads();
+  double v = model.padded_vocab_size(), rows = model.max_position_embeddings();
+  double activations =
+      tokens * (model.num_layers() * (16 * h + 4 * kn + 3 * f) + 4 * v);
+  double parameters =
+      model.num_layers() * (4 * kn + 2 * f) * h + (v + rows) * h;
+  double product =
+      tokens * std::max(h * std::max({f, v, 3 * kn}), model.seq_length() * kn);
+  if (activations + parameters <= 0x1p56 && product <= 0x1p60)
+    return;
+  Extent largest{"parallel.micro_batch_size", micro, 0, ""};
+  for (const Extent &extent : extentsOf(model))
+    if (extent.value > largest.value)
+      largest = extent;
+  fail(faults, largest.field, largest.value,
+       "makes a step of more than 2^56 numbers, or a product of more than 2^60 "
+       "multiplications",
+       "");
+}
+
 Diagnostics check(const JobSpec &job) {
   Diagnostics faults;
   checkModel(job, faults);
@@ -251,6 +297,8 @@ Diagnostics check(const JobSpec &job) {
   checkBatch(job, faults);
   checkTrain(job, faults);
   checkDataAndRuntime(job, faults);
+  if (faults.empty())
+    checkSize(job, faults);
   return faults;
 }
 

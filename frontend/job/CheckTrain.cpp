@@ -44,8 +44,9 @@ static void checkSchedule(const Train &train, Diagnostics &faults) {
           "0");
   require(train.min_lr() >= 0, faults, "train.min_lr", train.min_lr(),
           "must be at least 0", "0");
-  require(!(train.min_lr() > train.lr()), faults, "train.min_lr",
-          train.min_lr(), "exceeds the learning rate", shortest(train.lr()));
+  require(train.lr() < 0 || !(train.min_lr() > train.lr()), faults,
+          "train.min_lr", train.min_lr(), "exceeds the learning rate",
+          shortest(train.lr()));
   double decay = train.lr_decay_samples();
   require(decay > 0, faults, "train.lr_decay_samples", decay,
           "samples of decay: must be above 0", "1");

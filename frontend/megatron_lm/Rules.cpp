@@ -46,9 +46,20 @@ static void applyTable(CommandLine &line) {
                 std::string(option->nearest));
   if (line.values.getText("recompute_granularity") == "full")
     line.values.set("checkpoint_activations", true);
-  if (line.isGiven("recompute_num_layers"))
+  if (line.isGiven("recompute_num_layers")) {
+    if (line.isGiven("checkpoint_num_layers"))
+      line.fail("recompute_num_layers",
+                "is another name of --checkpoint-num-layers, which is given "
+                "too",
+                "one of the two");
     line.values.set("checkpoint_num_layers",
                     line.values.get("recompute_num_layers"));
+  }
+  for (std::string_view dest :
+       {"checkpoint_num_layers", "recompute_num_layers", "recompute_method"})
+    if (line.isGiven(dest) && !line.values.getFlag("checkpoint_activations"))
+      line.note(dest, "unused: nothing is recomputed without "
+                      "--checkpoint-activations");
   if (line.values.getText("recompute_method") == "block")
     line.fail("recompute_method", "block-wise recomputation is not supported",
               "uniform");
@@ -301,7 +312,7 @@ static void applySequence(CommandLine &line) {
 /// 21 to 24
 static void applyRemainder(CommandLine &line) {
   std::optional<double> rate = line.values.getFloat("lr");
-  if (rate && *line.values.getFloat("min_lr") > *rate)
+  if (rate && *rate >= 0 && *line.values.getFloat("min_lr") > *rate)
     line.fail("min_lr", "exceeds " + line.spelling("lr") + " " + toText(*rate),
               toText(*rate));
   if (!line.values.isNone("save") && line.values.isNone("save_interval"))

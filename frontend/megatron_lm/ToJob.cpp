@@ -90,6 +90,11 @@ static void fillRampUp(CommandLine &line, job::Parallel &parallel) {
 
 static void fillParallel(CommandLine &line, JobSpec &job) {
   job::Parallel &parallel = *job.mutable_parallel();
+  constexpr int64_t kMostRanks = std::numeric_limits<int32_t>::max();
+  if (line.worldSize > kMostRanks)
+    line.errors.push_back({0, "world size", std::to_string(line.worldSize),
+                           "exceeds " + std::to_string(kMostRanks),
+                           std::to_string(kMostRanks)});
   parallel.set_world_size(narrow(line.worldSize));
   parallel.set_pipeline(narrow(integer(line, "pipeline_model_parallel_size")));
   parallel.set_data(narrow(integer(line, "data_parallel_size")));

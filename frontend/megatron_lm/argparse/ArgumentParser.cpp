@@ -184,6 +184,10 @@ void Reader::readOption(const OptionInfo &option, const std::string &flag,
   std::string text;
   for (const std::string &word : words)
     text += (text.empty() ? "" : " ") + word;
+  if (given.times > 0 && given.flag != flag)
+    return fail(place, flag, text,
+                "is another name of " + given.flag + ", which is given too",
+                "one of the two");
   given = {place, flag, text, given.times + 1};
   result.values.set(option.dest, std::move(*value));
 }

@@ -9,7 +9,9 @@ using enum Effect;
 
 static constexpr OptionInfo kOptions[] = {
     {"--weight-decay", "weight_decay", Float, "0.01", "", Train, Honoured,
-     "train.weight_decay", "decoupled decay of every matrix"},
+     "train.weight_decay",
+     "decay of every matrix; decoupled with Adam, part of the gradient with "
+     "SGD"},
     {"--clip-grad", "clip_grad", Float, "1.0", "", Train, Honoured,
      "train.clip_grad", "largest global L2 norm; 0 or less: no clipping"},
     {"--adam-beta1", "adam_beta1", Float, "0.9", "", Train, Honoured,

@@ -62,6 +62,14 @@ TEST(Explain, RowsCoverEveryOptionOfTheProgram) {
             std::ptrdiff_t(result.explain.size() + 1));
 }
 
+TEST(Explain, SaysWhereAGroupOfRecomputedLayersIsUnused) {
+  ParseResult result = test::parseWith("--checkpoint-num-layers 2");
+  auto row = std::ranges::find(result.explain, "--checkpoint-num-layers",
+                               &ExplainRow::option);
+  ASSERT_NE(row, result.explain.end());
+  EXPECT_NE(row->reason.find("unused"), std::string::npos) << row->reason;
+}
+
 namespace {
 
 /// How giving an option must show in the job description.

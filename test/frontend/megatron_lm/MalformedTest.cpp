@@ -101,6 +101,11 @@ TEST(Malformed, ParallelSizes) {
            {"--checkpoint-num-layers 3", "4 layers of a stage", "choice: 2"}},
           {"--checkpoint-activations --checkpoint-num-layers 0",
            {"--checkpoint-num-layers 0", "nearest legal choice: 1"}},
+          {"--norm-epsilon 1e-6 --layernorm-epsilon 1e-5",
+           {"--layernorm-epsilon 1e-5", "another name of --norm-epsilon"}},
+          {"--checkpoint-activations --checkpoint-num-layers 2 "
+           "--recompute-num-layers 2",
+           {"--recompute-num-layers 2", "another name"}},
           {"--recompute-granularity full --recompute-method block",
            {"--recompute-method block", "uniform"}},
           {"--lazy-mpu-init False",
@@ -176,6 +181,7 @@ TEST(Malformed, LengthAndLearningRate) {
            {"--train-iters -5", "no step"}},
           {"--min-lr 0.01", {"--min-lr 0.01", "exceeds --lr 0.001"}},
           {"--min-lr=-1", {"--min-lr -1", "at least 0"}},
+          {"--lr=-1", {"--lr -1", "at least 0"}},
           {"--lr nan", {"--lr nan", "finite"}},
           {"--lr inf", {"--lr inf", "finite"}},
           {"--lr-decay-iters 0", {"--lr-decay-iters 0", "above 0"}},
@@ -203,6 +209,13 @@ TEST(Malformed, Network) {
           {"--hidden-size 66",
            {"--hidden-size 66", "--num-attention-heads 4", "choice: 64"}},
           {"--num-layers 0", {"--num-layers 0", "at least 1"}},
+          {"--num-layers 1000000", {"--num-layers 1000000", "1 and 2^16"}},
+          {"--hidden-size 1000000000000 --num-attention-heads 4 "
+           "--kv-channels 16 --ffn-hidden-size 64",
+           {"--hidden-size 1000000000000", "2^56 numbers"}},
+          {"--micro-batch-size 1000000000 --global-batch-size 4000000000 "
+           "--seq-length 1000000000 --max-position-embeddings 1000000000",
+           {"1000000000", "2^60 multiplications"}},
           {"--hidden-size -64", {"--hidden-size -64", "at least 1"}},
           {"--ffn-hidden-size 0", {"--ffn-hidden-size 0"}},
           {"--kv-channels 0", {"--kv-channels 0"}},
@@ -296,6 +309,9 @@ TEST(Malformed, ProgramsAndWorldSizes) {
   EXPECT_NE(errorsOf("pretrain_gpt.py", 0).find("world size 0"),
             std::string::npos);
   EXPECT_NE(errorsOf("pretrain_gpt.py", 6).find("world size 6"),
+            std::string::npos);
+  EXPECT_NE(errorsOf("pretrain_gpt.py", int64_t(1) << 32)
+                .find("world size 4294967296: exceeds 2147483647"),
             std::string::npos);
 }
 
