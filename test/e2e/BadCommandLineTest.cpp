@@ -90,6 +90,8 @@ TEST(BadCompilerOptions, AreRefused) {
       {{"--world-size=8", "--from=tensorflow"}, "megatron-lm"},
       {{"--world-size=8", "--target=tpu"}, "cpu"},
       {{"--world-size=8", "--device-memory=lots"}, "80GiB"},
+      {{"--world-size=8", "--device-memory=0.5"}, "80GiB"},
+      {{"--world-size=8", "--device-memory=9999999TiB"}, "80GiB"},
       {{"--world-size=8", "--vocab-size=0"}, "--vocab-size"},
       {{"--world-size=8", "--stop-after=lunch"}, "stages: "},
       {{"--hostfile=/does/not/exist"}, "/does/not/exist"},

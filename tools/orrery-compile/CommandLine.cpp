@@ -27,9 +27,10 @@ std::optional<int64_t> orrery::parseBytes(const std::string &text) {
                     .Case("GB", 1e9)
                     .Case("TB", 1e12)
                     .Default(0);
-  if (unit == 0)
+  double bytes = number * unit;
+  if (bytes < 1 || bytes >= 0x1p63)
     return std::nullopt;
-  return static_cast<int64_t>(number * unit);
+  return static_cast<int64_t>(bytes);
 }
 
 static std::nullopt_t fail(const llvm::Twine &message) {

@@ -73,6 +73,9 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   if (failed(module) ||
       failed(runStages(**module, stages, line.dumpFolder, line.stopAfter)))
     return 1;
+  if (!line.stopAfter.empty() && !line.out.empty())
+    llvm::outs() << "stopped behind " << line.stopAfter
+                 << "; no plan is written\n";
   if (!line.stopAfter.empty() || line.out.empty())
     return 0;
   passes::KernelTarget target;
@@ -86,6 +89,10 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   if (absl::Status status = runtime::writePlan(*plan, line.out); !status.ok())
     return fail(status.ToString());
   printSummary(*plan, line.out, plan->ByteSizeLong());
+  if (line.target != "cpu")
+    llvm::outs() << "no code for " << line.target
+                 << " yet: orrery-plan shows and checks the plan, orrery-run "
+                    "does not run it\n";
   return 0;
 }
 
