@@ -4,19 +4,26 @@
 #include "passes/emit/ClassEmitter.h"
 #include "runtime/plan/PlanFile.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 
 using namespace mlir;
 using namespace orrery;
 using namespace orrery::passes;
 
-/// What a CPU must offer to run code for `cpu` (the psABI's levels).
+/// What a CPU must offer to run code for `cpu`: of LLVM's list the vector
+/// and bit instructions, which are those that code for numbers can contain.
 static SmallVector<StringRef> requiredFeatures(StringRef cpu) {
-  if (cpu == "x86-64-v3")
-    return {"avx2", "fma", "bmi2", "f16c"};
-  if (cpu == "x86-64-v4")
-    return {"avx2",     "fma",      "bmi2",     "f16c",    "avx512f",
-            "avx512bw", "avx512dq", "avx512vl", "avx512cd"};
-  return {};
+  constexpr StringLiteral kPrefixes[] = {"sse4", "ssse3", "avx",   "fma",
+                                         "bmi",  "f16c",  "popcnt"};
+  SmallVector<StringRef> features;
+  if (llvm::X86::parseArchX86(cpu) == llvm::X86::CK_None)
+    return features; // another architecture, or its baseline
+  llvm::X86::getFeaturesForCPU(cpu, features);
+  llvm::erase_if(features, [&](StringRef name) {
+    return llvm::none_of(
+        kPrefixes, [&](StringRef prefix) { return name.starts_with(prefix); });
+  });
+  return features;
 }
 
 static void emitMesh(dfg::MeshAttr mesh, plan::Plan &plan) {

@@ -91,7 +91,13 @@ makeTargetMachine(Operation *where, const KernelTarget &target) {
   if (!cpus->isCPUStringValid(target.cpu))
     return where->emitError()
            << "unknown cpu '" << target.cpu << "' for target triple '"
-           << triple.str() << "'; try x86-64-v2, x86-64-v3 or x86-64-v4";
+           << triple.str() << "'; try x86-64-v3 or x86-64-v4";
+  std::unique_ptr<llvm::MCSubtargetInfo> chosen(
+      found->createMCSubtargetInfo(triple, target.cpu, target.features));
+  if (triple.isX86() && !chosen->checkFeatures("+fma"))
+    return where->emitError()
+           << "cpu '" << target.cpu << "' cannot multiply and add in one "
+           << "instruction, which kernels need; try x86-64-v3 or x86-64-v4";
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(

@@ -332,6 +332,9 @@ TEST(KernelLibrary, NamesAnUnknownCpuAndTriple) {
   EXPECT_TRUE(failed(library.compile({"", "i486dx5", ""})));
   EXPECT_NE(module.getDiagnostics().find("unknown cpu 'i486dx5'"),
             std::string::npos);
+  EXPECT_TRUE(failed(library.compile({"", "x86-64-v2", ""})));
+  EXPECT_NE(module.getDiagnostics().find("cpu 'x86-64-v2' cannot"),
+            std::string::npos);
   EXPECT_TRUE(failed(library.compile({"vax-dec-ultrix", "x86-64-v3", ""})));
   EXPECT_NE(module.getDiagnostics().find("'vax-dec-ultrix'"),
             std::string::npos);
