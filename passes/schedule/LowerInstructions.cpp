@@ -182,7 +182,8 @@ LogicalResult ClassLowering::lowerReduce(dfg::ReduceOp op) {
   if (op.getKind() != dfg::Reduction::Sum && rows > 1)
     return op.emitOpError("takes a maximum over leading dimensions, which has "
                           "no instruction");
-  if (rows == 1) {
+  // The same bytes, unless they are scratch that the backward must not read.
+  if (rows == 1 && !crossesToBackward(op)) {
     places[op] = *in.reshaped(op.getType().getShape());
     return success();
   }

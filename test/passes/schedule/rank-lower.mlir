@@ -46,9 +46,11 @@ module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 1>} {
 // An all-reduce of a view whose source is read again must not change it: %y
 // shares its bytes with %x, so the sum goes elsewhere.
 // CHECK-LABEL: rank.class @shared
+// CHECK: rank.buffer gradient @[[G:.*]] : memref<16xf32>
+// CHECK: rank.buffer work @[[OTHER:.*]] : memref<4x4xf32>
 // CHECK: rank.program @update
-// CHECK: %[[IN:.*]] = rank.view @[[G:.*]] at 0 : memref<4x4xf32>
-// CHECK: %[[OUT:.*]] = rank.view @[[OTHER:.*]] at 0 : memref<4x4xf32>
+// CHECK: %[[IN:.*]] = rank.view @[[G]] at 0 : memref<4x4xf32>
+// CHECK: %[[OUT:.*]] = rank.view @[[OTHER]] at 0 : memref<4x4xf32>
 // CHECK: rank.collective all_reduce sum @dp %[[IN]] -> %[[OUT]]
 // The reduction of a gradient that is written back works in place.
 // CHECK-LABEL: rank.class @written
@@ -86,6 +88,38 @@ module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 2, tp = 1>} {
       %x = dfg.bucket_read @b "gradient" : tensor<16xf32>
       %z = dfg.all_reduce sum %x {axes = ["dp"]} : tensor<16xf32>
       dfg.bucket_write @b "gradient", %z : tensor<16xf32>
+      return
+    }
+  }
+}
+
+// -----
+
+// The sum over a single row is the row itself, but not where the backward reads
+// it: scratch does not outlive the forward.
+// CHECK-LABEL: rank.class @row
+// CHECK: rank.buffer stash @[[R:.*]] : memref<8xf32>
+// CHECK: rank.program @forward
+// CHECK: %[[SUM:.*]] = rank.view @[[R]] at 0 : memref<8xf32>
+// CHECK: rank.column_sum %{{.*}} -> %[[SUM]] {accumulate = false
+module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 1>} {
+  module @row attributes {dfg.stages = array<i64: 0>,
+                          dfg.first_layers = array<i64: 0>} {
+    dfg.parameter @w : tensor<8x8xf32> {role = "replicated",
+        checkpoint_name = "w", layer = -1 : i64, init_std = 0.02 : f64,
+        init_value = 0.0 : f64, weight_decay = true}
+    dfg.bucket @b : tensor<64xf32> {parameters = [@w],
+        offsets = array<i64: 0>, states = [], weight_decay = true}
+    func.func @train(%x: tensor<1x8xf32> {dfg.input = "x"}) {
+      %w = dfg.weight @w : tensor<8x8xf32>
+      %y = dfg.matmul "si,oi->so" %x, %w
+          : tensor<1x8xf32>, tensor<8x8xf32> -> tensor<1x8xf32>
+      %r = dfg.reduce sum %y {dims = array<i64: 0>}
+          : tensor<1x8xf32> -> tensor<8xf32>
+      dfg.begin_backward
+      %g = dfg.matmul "o,i->oi" %r, %r
+          : tensor<8xf32>, tensor<8xf32> -> tensor<8x8xf32>
+      dfg.accumulate_grad @w, %g : tensor<8x8xf32>
       return
     }
   }
