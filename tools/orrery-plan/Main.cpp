@@ -44,8 +44,8 @@ int main(int argc, char **argv) {
   std::optional<int64_t> rank;
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
-    if (argument.rfind("--rank", 0) == 0) {
-      const char *text = argument.size() > 7 ? argv[i] + 7
+    if (argument == "--rank" || argument.rfind("--rank=", 0) == 0) {
+      const char *text = argument.size() > 6 ? argv[i] + 7
                          : i + 1 < argc      ? argv[++i]
                                              : "";
       if (!(rank = parseRank(text))) {

@@ -45,7 +45,7 @@ static int64_t localElements(const plan::Plan &plan,
   return elements;
 }
 
-/// "stage 3 (layers from 9)", "stages 1 to 62 (first layers 3 to 186)".
+/// "stage 3, first layer 9", "62 stages, 1 to 62, first layers 3 to 186".
 static std::string describeMembers(const plan::RankClass &rankClass) {
   const plan::Member &first = rankClass.members(0);
   const plan::Member &last = rankClass.members(rankClass.members_size() - 1);
