@@ -29,10 +29,34 @@ void ClassEmitter::emitView(Value value, plan::View &view) {
   view.set_type(toElementType(type.getElementType()));
 }
 
+/// Refuses an output over an input where the kernel does not promise to read an
+/// element before it writes the one in its place.
+static LogicalResult checkAliases(rank::LaunchOp op, const KernelCall &call) {
+  auto range = [](Value value) {
+    auto view = value.getDefiningOp<rank::ViewOp>();
+    int64_t begin = view.getOffset();
+    int64_t size = cast<MemRefType>(value.getType()).getNumElements();
+    return std::tuple(view.getBuffer(), begin, begin + size);
+  };
+  for (auto [out, output] : llvm::enumerate(op.getOutputs()))
+    for (auto [in, input] : llvm::enumerate(op.getInputs())) {
+      auto [outBuffer, outBegin, outEnd] = range(output);
+      auto [inBuffer, inBegin, inEnd] = range(input);
+      if (outBuffer != inBuffer || outEnd <= inBegin || inEnd <= outBegin)
+        continue;
+      std::pair<unsigned, unsigned> pair(in, out);
+      if (outBegin != inBegin || !llvm::is_contained(call.inPlace, pair))
+        return op.emitOpError("writes output ")
+               << out << " over input " << in
+               << ", which the kernel still reads";
+    }
+  return success();
+}
+
 LogicalResult ClassEmitter::emitLaunch(rank::LaunchOp op,
                                        plan::Launch &launch) {
   FailureOr<KernelCall> call = kernels.add(op.getFused());
-  if (failed(call))
+  if (failed(call) || failed(checkAliases(op, *call)))
     return failure();
   launch.set_kernel(call->kernel);
   launch.set_rows(call->rows);

@@ -31,10 +31,31 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
 
   void runOnOperation() override {
     for (auto rankClass : getOperation().getOps<rank::ClassOp>()) {
+      if (failed(checkWork(rankClass)))
+        return signalPassFailure();
       layOut(rankClass);
       if (failed(checkLimit(rankClass)))
         signalPassFailure();
     }
+  }
+
+  /// What a work buffer holds is gone when its program ends.
+  LogicalResult checkWork(rank::ClassOp rankClass) {
+    SymbolTable symbols(rankClass);
+    llvm::DenseMap<Operation *, rank::ProgramOp> users;
+    for (auto program : rankClass.getOps<rank::ProgramOp>())
+      for (auto view : program.getOps<rank::ViewOp>()) {
+        auto buffer =
+            symbols.lookup<rank::BufferOp>(view.getBufferAttr().getAttr());
+        if (buffer.getKind() != rank::BufferKind::Work)
+          continue;
+        auto [user, isNew] = users.try_emplace(buffer, program);
+        if (!isNew && user->second != program)
+          return buffer.emitOpError("is work of program @")
+                 << user->second.getSymName() << " and read by @"
+                 << program.getSymName() << "; make it a stash";
+      }
+    return success();
   }
 
   void layOut(rank::ClassOp rankClass) {

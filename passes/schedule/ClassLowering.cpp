@@ -38,54 +38,66 @@ LogicalResult ClassLowering::run() {
 
 /// Buckets, their buffers, and the parameters in them.
 LogicalResult ClassLowering::declareState() {
-  MLIRContext *context = builder.getContext();
+  SymbolTable symbols(source);
   for (auto bucket : source.getOps<dfg::BucketOp>()) {
-    auto flat = cast<RankedTensorType>(bucket.getType());
-    SmallVector<Attribute> fields, buffers;
-    auto field = [&](StringRef name, rank::BufferKind kind, Type element) {
-      fields.push_back(StringAttr::get(context, name));
-      buffers.push_back(
-          createBuffer(kind, MemRefType::get(flat.getShape(), element), 1,
-                       (bucket.getSymName() + "." + name).str()));
-    };
-    Type f32 = Float32Type::get(context);
-    field("weight", rank::BufferKind::Weight, flat.getElementType());
-    field("gradient", rank::BufferKind::Gradient, f32);
-    for (Attribute state : bucket.getStates())
-      field(cast<StringAttr>(state).getValue(), rank::BufferKind::Optimizer,
-            f32);
-    rank::BucketOp::create(declarations, bucket.getLoc(), bucket.getSymName(),
-                           ArrayAttr::get(context, fields),
-                           ArrayAttr::get(context, buffers),
-                           bucket.getWeightDecay(), flat.getDimSize(0));
-    auto stages = target.getStages();
+    declareBucket(bucket);
     for (auto [symbol, offset] :
-         llvm::zip(bucket.getParameters(), bucket.getOffsets())) {
-      auto parameter = source.lookupSymbol<dfg::ParameterOp>(
-          cast<FlatSymbolRefAttr>(symbol).getAttr());
-      auto local = cast<RankedTensorType>(parameter.getType());
-      auto global = parameter.getGlobalType()
-                        ? cast<RankedTensorType>(*parameter.getGlobalType())
-                        : local;
-      auto sharding = parameter.getShardingAttr();
-      if (!sharding)
-        sharding = dfg::Sharding::replicated(local.getRank()).toAttr(context);
-      auto owners = parameter.getOwners();
-      bool owner = !owners || owners->empty() || owners->front() == stages[0];
-      rank::ParameterOp::create(
-          declarations, parameter.getLoc(), parameter.getCheckpointName(),
-          bucket.getSymName(), offset, parameter.getLayer(), global.getShape(),
-          sharding, parameter.getInitStd(), parameter.getInitValue(), owner);
-    }
+         llvm::zip(bucket.getParameters(), bucket.getOffsets()))
+      declareParameter(bucket,
+                       symbols.lookup<dfg::ParameterOp>(
+                           cast<FlatSymbolRefAttr>(symbol).getAttr()),
+                       offset);
   }
-  llvm::DenseSet<Attribute> placed;
-  for (auto bucket : source.getOps<dfg::BucketOp>())
-    placed.insert(bucket.getParameters().begin(), bucket.getParameters().end());
   for (auto parameter : source.getOps<dfg::ParameterOp>())
-    if (!placed.contains(FlatSymbolRefAttr::get(parameter.getSymNameAttr())))
+    if (!parameters.count(FlatSymbolRefAttr::get(parameter.getSymNameAttr())))
       return parameter.emitOpError(
           "is in no bucket; run dfg-update before rank-lower");
   return success();
+}
+
+void ClassLowering::declareBucket(dfg::BucketOp bucket) {
+  MLIRContext *context = builder.getContext();
+  auto flat = cast<RankedTensorType>(bucket.getType());
+  SmallVector<Attribute> names, buffers;
+  auto field = [&](StringRef name, rank::BufferKind kind, Type element) {
+    std::string label = (bucket.getSymName() + "." + name).str();
+    FlatSymbolRefAttr buffer =
+        createBuffer(kind, MemRefType::get(flat.getShape(), element), 1, label);
+    fields[label] = Place::whole(buffer, flat.clone(element));
+    names.push_back(StringAttr::get(context, name));
+    buffers.push_back(buffer);
+  };
+  Type f32 = Float32Type::get(context);
+  field("weight", rank::BufferKind::Weight, flat.getElementType());
+  field("gradient", rank::BufferKind::Gradient, f32);
+  for (Attribute state : bucket.getStates())
+    field(cast<StringAttr>(state).getValue(), rank::BufferKind::Optimizer, f32);
+  rank::BucketOp::create(declarations, bucket.getLoc(), bucket.getSymName(),
+                         ArrayAttr::get(context, names),
+                         ArrayAttr::get(context, buffers),
+                         bucket.getWeightDecay(), flat.getDimSize(0));
+}
+
+void ClassLowering::declareParameter(dfg::BucketOp bucket,
+                                     dfg::ParameterOp parameter,
+                                     int64_t offset) {
+  auto local = cast<RankedTensorType>(parameter.getType());
+  auto global = parameter.getGlobalType()
+                    ? cast<RankedTensorType>(*parameter.getGlobalType())
+                    : local;
+  auto sharding = parameter.getShardingAttr();
+  if (!sharding)
+    sharding =
+        dfg::Sharding::replicated(local.getRank()).toAttr(builder.getContext());
+  auto owners = parameter.getOwners();
+  bool owner = !owners || owners->empty() ||
+               owners->front() == target.getStages().front();
+  rank::ParameterOp::create(
+      declarations, parameter.getLoc(), parameter.getCheckpointName(),
+      bucket.getSymName(), offset, parameter.getLayer(), global.getShape(),
+      sharding, parameter.getInitStd(), parameter.getInitValue(), owner);
+  parameters[FlatSymbolRefAttr::get(parameter.getSymNameAttr())] = {
+      FlatSymbolRefAttr::get(bucket.getSymNameAttr()), offset, local};
 }
 
 void ClassLowering::beginProgram(StringRef name) {

@@ -24,6 +24,9 @@ public:
 private:
   // Structure (ClassLowering.cpp).
   mlir::LogicalResult declareState();
+  void declareBucket(dfg::BucketOp bucket);
+  void declareParameter(dfg::BucketOp bucket, dfg::ParameterOp parameter,
+                        int64_t offset);
   mlir::LogicalResult lowerFunction(mlir::func::FuncOp function,
                                     llvm::StringRef first,
                                     llvm::StringRef second);
@@ -82,6 +85,14 @@ private:
   /// Gradients already added where they were produced.
   llvm::SmallPtrSet<mlir::Operation *, 16> done;
   llvm::StringMap<mlir::FlatSymbolRefAttr> scalars;
+  /// "bucket.field" → the whole buffer.
+  llvm::StringMap<Place> fields;
+  struct ParameterPlace {
+    mlir::FlatSymbolRefAttr bucket;
+    int64_t offset;
+    mlir::RankedTensorType type; // local
+  };
+  llvm::DenseMap<mlir::Attribute, ParameterPlace> parameters;
   mlir::Operation *marker = nullptr; // begin_backward of the open function
   bool inForward = false;
   int64_t numBuffers = 0;

@@ -61,37 +61,21 @@ Place ClassLowering::scalarPlace(StringRef name, Type type) {
 
 std::optional<Place> ClassLowering::bucketField(FlatSymbolRefAttr bucket,
                                                 StringRef field) {
-  auto op = target.lookupSymbol<rank::BucketOp>(bucket.getAttr());
-  if (!op)
+  auto known = fields.find((bucket.getValue() + "." + field).str());
+  if (known == fields.end())
     return std::nullopt;
-  for (auto [name, buffer] : llvm::zip(op.getFields(), op.getBuffers())) {
-    if (cast<StringAttr>(name) != field)
-      continue;
-    auto symbol = cast<FlatSymbolRefAttr>(buffer);
-    auto type = cast<MemRefType>(
-        target.lookupSymbol<rank::BufferOp>(symbol.getAttr()).getType());
-    return Place::whole(
-        symbol, RankedTensorType::get(type.getShape(), type.getElementType()));
-  }
-  return std::nullopt;
+  return known->second;
 }
 
+/// Every parameter has a bucket: declareState checks it.
 Place ClassLowering::parameterField(FlatSymbolRefAttr parameter,
                                     StringRef field) {
-  for (auto bucket : source.getOps<dfg::BucketOp>())
-    for (auto [name, offset] :
-         llvm::zip(bucket.getParameters(), bucket.getOffsets())) {
-      if (name != parameter)
-        continue;
-      auto symbol = FlatSymbolRefAttr::get(bucket.getSymNameAttr());
-      Place flat = *bucketField(symbol, field);
-      auto type = cast<RankedTensorType>(
-          source.lookupSymbol<dfg::ParameterOp>(parameter.getAttr()).getType());
-      return Place::whole(
-          flat.buffer, RankedTensorType::get(type.getShape(), flat.elementType),
-          offset);
-    }
-  llvm_unreachable("checked by declareState: every parameter has a bucket");
+  const ParameterPlace &known = parameters.at(parameter);
+  Place flat = *bucketField(known.bucket, field);
+  return Place::whole(
+      flat.buffer,
+      RankedTensorType::get(known.type.getShape(), flat.elementType),
+      known.offset);
 }
 
 dfg::AccumulateGradOp ClassLowering::soleGradient(Value value) {
