@@ -38,11 +38,13 @@ static void printSummary(const plan::Plan &plan, StringRef path,
   for (const plan::RankClass &rankClass : plan.classes())
     for (const plan::Member &member : rankClass.members())
       peak = std::max<uint64_t>(peak, member.arena_bytes());
+  bool large = peak >= 1u << 30;
   llvm::outs() << llvm::formatv(
-      "wrote {0}: {1} ranks, {2} rank classes, {3} kernels, {4:f2} GiB per "
-      "rank at most, {5:f2} MiB\n",
-      path, plan.job().parallel().world_size(), plan.classes_size(),
-      plan.kernels_size(), peak / double(1 << 30), planBytes / double(1 << 20));
+      "wrote {0}, {1:f2} MiB: {2} ranks, {3} rank classes, {4} kernels; a rank "
+      "needs at most {5:f2} {6}\n",
+      path, planBytes / double(1 << 20), plan.job().parallel().world_size(),
+      plan.classes_size(), plan.kernels_size(),
+      peak / double(large ? 1 << 30 : 1 << 20), large ? "GiB" : "MiB");
 }
 
 /// Errors and warnings with their notes; remarks are for orrery-opt.
