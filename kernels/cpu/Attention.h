@@ -18,7 +18,7 @@
 #define ORRERY_KERNELS_CPU_ATTENTION_H
 
 #include "absl/status/status.h"
-#include "kernels/cpu/AttentionArguments.h"
+#include "kernels/AttentionArguments.h"
 #include "kernels/cpu/ElementType.h"
 
 #include <cstdint>

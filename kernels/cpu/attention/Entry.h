@@ -2,7 +2,7 @@
 #ifndef ORRERY_KERNELS_CPU_ATTENTION_ENTRY_H
 #define ORRERY_KERNELS_CPU_ATTENTION_ENTRY_H
 
-#include "kernels/cpu/AttentionArguments.h"
+#include "kernels/AttentionArguments.h"
 
 // `floats` is the scratch of one thread, in floats.
 #define ORRERY_DECLARE_ATTENTION(isa)                                          \

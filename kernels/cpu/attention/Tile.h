@@ -2,7 +2,7 @@
 #ifndef ORRERY_KERNELS_CPU_ATTENTION_TILE_H
 #define ORRERY_KERNELS_CPU_ATTENTION_TILE_H
 
-#include "kernels/cpu/AttentionArguments.h"
+#include "kernels/AttentionArguments.h"
 #include "kernels/cpu/attention/PhiloxLanes.h"
 #include "kernels/cpu/attention/TileProduct.h"
 

@@ -1,7 +1,8 @@
-// The arguments of the attention kernels. Nothing but data: the translation
-// units that are compiled once per instruction set include this file.
-#ifndef ORRERY_KERNELS_CPU_ATTENTIONARGUMENTS_H
-#define ORRERY_KERNELS_CPU_ATTENTIONARGUMENTS_H
+// The arguments of the attention kernels, of CPUs and of GPUs. Nothing but
+// data: translation units that are compiled once per instruction set and CUDA
+// sources include this file.
+#ifndef ORRERY_KERNELS_ATTENTIONARGUMENTS_H
+#define ORRERY_KERNELS_ATTENTIONARGUMENTS_H
 
 #include <stdint.h>
 
@@ -49,4 +50,4 @@ struct AttentionBackwardArguments {
 
 } // namespace orrery::kernels
 
-#endif // ORRERY_KERNELS_CPU_ATTENTIONARGUMENTS_H
+#endif // ORRERY_KERNELS_ATTENTIONARGUMENTS_H
