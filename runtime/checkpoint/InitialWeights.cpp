@@ -40,20 +40,29 @@ void initializeShard(const RankPlan &rank, const ParameterShard &shard,
   const Box &box = shard.box;
   size_t dims = box.shape.size();
   int64_t columns = dims ? box.shape[dims - 1] : 1;
-  std::vector<float> row(static_cast<size_t>(columns));
-  std::vector<int64_t> at(dims, 0); // in the shard, the last entry unused
-  for (int64_t done = 0; done < box.elements(); done += columns) {
-    uint64_t index = 0; // of the row's first element in the global tensor
-    for (size_t d = 0; d < dims; ++d)
-      index = index * static_cast<uint64_t>(shard.globalShape[d]) +
-              static_cast<uint64_t>(box.offset[d] + (d + 1 < dims ? at[d] : 0));
-    for (int64_t i = 0; i < columns; ++i)
-      row[i] = initialValue(shard.parameter->init(), key, index + i);
-    convertElements(reinterpret_cast<const std::byte *>(row.data()), plan::F32,
-                    to + done * elementBytes(type), type, columns);
-    for (size_t d = dims > 0 ? dims - 1 : 0;
-         d > 0 && ++at[d - 1] == box.shape[d - 1]; --d)
-      at[d - 1] = 0;
+  const int64_t rows = columns ? box.elements() / columns : 0;
+#pragma omp parallel
+  {
+    std::vector<float> row(static_cast<size_t>(columns));
+#pragma omp for schedule(static)
+    for (int64_t r = 0; r < rows; ++r) {
+      uint64_t index = 0; // of the row's first element in the global tensor
+      uint64_t scale = 1;
+      int64_t rest = r;
+      for (size_t d = dims; d-- > 0;) {
+        const bool last = d + 1 == dims;
+        const int64_t at = last ? 0 : rest % box.shape[d];
+        if (!last)
+          rest /= box.shape[d];
+        index += scale * static_cast<uint64_t>(box.offset[d] + at);
+        scale *= static_cast<uint64_t>(shard.globalShape[d]);
+      }
+      for (int64_t i = 0; i < columns; ++i)
+        row[i] = initialValue(shard.parameter->init(), key, index + i);
+      convertElements(reinterpret_cast<const std::byte *>(row.data()),
+                      plan::F32, to + r * columns * elementBytes(type), type,
+                      columns);
+    }
   }
 }
 

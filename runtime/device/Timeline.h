@@ -22,7 +22,7 @@ struct ScheduledTransfer {
 /// A program and what its runs have to do with buffers that exist by slot.
 struct ScheduledProgram {
   std::string name;
-  std::set<uint32_t> buffers; // of the class, that it touches
+  std::set<uint32_t> buffers;               // of the class, that it touches
   std::vector<ScheduledTransfer> transfers; // in order
   bool readsInput = false;
 };
@@ -40,6 +40,7 @@ struct TimelineRun {
   size_t program = 0; // index into the scheduled programs
   int64_t microbatch = 0;
   bool fillsInput = false;       // first run of the microbatch that reads input
+  bool last = false;             // the program's last run of the step
   std::vector<Posting> postings; // before the run starts
 };
 

@@ -1,15 +1,12 @@
-// One rank's part of a plan, ready to run: communicators, kernels, arena,
-// prepared programs.
+// One rank's part of a plan, ready to run on its device.
 #ifndef ORRERY_RUNTIME_EXEC_RANKEXECUTOR_H
 #define ORRERY_RUNTIME_EXEC_RANKEXECUTOR_H
 
 #include "absl/status/statusor.h"
-#include "runtime/device/cpu/Arena.h"
-#include "runtime/device/cpu/KernelModule.h"
-#include "runtime/device/cpu/StepKeys.h"
-#include "runtime/exec/Groups.h"
-#include "runtime/exec/HostScalars.h"
-#include "runtime/exec/ScheduleRunner.h"
+#include "runtime/comm/Communicator.h"
+#include "runtime/device/Device.h"
+#include "runtime/exec/RunOptions.h"
+#include "runtime/plan/RankPlan.h"
 
 #include <memory>
 #include <optional>
@@ -35,18 +32,16 @@ struct StepMetrics {
 
 class RankExecutor {
 public:
-  /// A collective over all ranks: creates the plan's communicators first.
-  /// Requires a plan that passed checkPlan and outlives the executor.
+  /// A collective over all ranks: creates the plan's communicators first. The
+  /// plan's target chooses the device. Requires a plan that passed checkPlan
+  /// and outlives the executor.
   static absl::StatusOr<std::unique_ptr<RankExecutor>>
-  create(const plan::Plan &plan, CommunicatorFactory &factory, int threads);
+  create(const plan::Plan &plan, CommunicatorFactory &factory,
+         const RunOptions &options);
 
   const RankPlan &rankPlan() const { return rank; }
-  std::byte *arena() const { return memory.data(); }
-  /// Bytes beside the arena: attention tiles, packed collectives.
-  int64_t scratchBytes() const { return scratch.size(); }
-  bool readsData() const { return feeder.needed(); }
-  /// Instructions are timed from here on; null: no more.
-  void setTrace(Trace *to) { trace = to; }
+  Device &device() { return *own; }
+  bool readsData() const { return own->readsData(); }
 
   /// Gradients and metrics start from zero; then the train schedule.
   absl::StatusOr<StepMetrics> trainStep(const StepSettings &settings,
@@ -57,22 +52,11 @@ public:
                                                  const BatchReader &reader);
 
 private:
-  explicit RankExecutor(RankPlan plan, int threads);
-  absl::Status prepare(CommunicatorFactory &factory);
-  void clearGradients();
+  explicit RankExecutor(RankPlan plan);
 
   RankPlan rank;
-  int threads;
   double beta1, beta2;
-  Groups groups;
-  Arena memory, scratch;
-  KernelModule kernels;
-  StepKeys keys;
-  std::deque<PreparedProgram> programs;
-  std::optional<HostScalars> scalars;
-  InputFeeder feeder;
-  std::optional<ScheduleRunner> train, evaluation;
-  Trace *trace = nullptr;
+  std::unique_ptr<Device> own;
 };
 
 } // namespace orrery::runtime

@@ -5,6 +5,7 @@
 #include "runtime/checkpoint/CheckpointFolder.h"
 #include "runtime/checkpoint/CheckpointReader.h"
 #include "runtime/checkpoint/InitialWeights.h"
+#include "runtime/device/Trace.h"
 #include "runtime/exec/Agreement.h"
 #include "runtime/exec/CheckpointSaving.h"
 #include "runtime/exec/LoadPlan.h"
@@ -73,14 +74,20 @@ absl::Status Trainer::loadWeights() {
           world, load, absl::StrCat("answer to whether '", path, "' exists"));
       !status.ok())
     return status;
+  absl::StatusOr<std::byte *> arena = executor.device().hostArena();
+  if (absl::Status status = agree(world, arena.status()); !status.ok())
+    return status;
   if (!load) {
     state = initialState(job);
-    initializeWeights(executor.rankPlan(), executor.arena());
-    return absl::OkStatus();
+    initializeWeights(executor.rankPlan(), *arena);
+    return agree(world, executor.device().updateFromHost());
   }
   absl::StatusOr<LoadResult> loaded =
-      runtime::load(executor.rankPlan(), path, executor.arena());
-  if (absl::Status status = agree(world, loaded.status()); !status.ok())
+      runtime::load(executor.rankPlan(), path, *arena);
+  absl::Status mine = loaded.status();
+  if (mine.ok())
+    mine = executor.device().updateFromHost();
+  if (absl::Status status = agree(world, mine); !status.ok())
     return status;
   state = loaded->state;
   if (absl::Status status =
@@ -250,8 +257,11 @@ absl::Status Trainer::save() {
     return absl::OkStatus();
   const LossScaler::State &scale = scaler->state();
   state.lossScale = {scale.scale, scale.good, scale.hysteresis};
-  absl::Status status = saveCheckpoint(executor.rankPlan(), executor.arena(),
-                                       job.runtime().save(), state, world);
+  absl::StatusOr<std::byte *> arena = executor.device().hostArena();
+  absl::Status status = agree(world, arena.status());
+  if (status.ok())
+    status = saveCheckpoint(executor.rankPlan(), *arena, job.runtime().save(),
+                            state, world);
   if (!status.ok())
     return status;
   savedStep = state.step;
@@ -338,11 +348,8 @@ absl::Status Trainer::run() {
   if (absl::Status status = begin(); !status.ok())
     return status;
   if (world.rank() == 0)
-    spdlog::info("ranks {}, threads each {}; on rank 0 arena {} bytes, "
-                 "scratch {} bytes",
-                 world.size(), options.threads,
-                 executor.rankPlan().member->arena_bytes(),
-                 executor.scratchBytes());
+    for (const std::string &text : executor.device().memoryReport())
+      spdlog::info("ranks {}; on rank 0 {}", world.size(), text);
   if (world.rank() == 0 && state.step >= lastStep)
     spdlog::warn("step {} is done already: nothing to train up to step {}",
                  state.step, lastStep);
@@ -354,7 +361,7 @@ absl::Status runPlan(const RunOptions &options, CommunicatorFactory &factory) {
   absl::StatusOr<plan::Plan> plan = loadPlan(options.plan, world);
   if (!plan.ok())
     return plan.status();
-  auto executor = RankExecutor::create(*plan, factory, options.threads);
+  auto executor = RankExecutor::create(*plan, factory, options);
   if (absl::Status status = agree(world, executor.status()); !status.ok())
     return status;
   Trace trace;
@@ -362,7 +369,7 @@ absl::Status runPlan(const RunOptions &options, CommunicatorFactory &factory) {
     if (absl::Status status = world.barrier(); !status.ok())
       return status;
     trace.start();
-    (*executor)->setTrace(&trace);
+    (*executor)->device().setTrace(&trace);
   }
   Trainer trainer(*plan, options, **executor, factory);
   if (absl::Status status = trainer.run(); !status.ok())

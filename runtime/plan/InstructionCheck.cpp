@@ -31,6 +31,7 @@ public:
 private:
   absl::Status checkLaunch(const plan::Launch &op);
   absl::Status checkGemm(const plan::Gemm &op);
+  absl::Status checkEpilogue(const plan::Gemm &op);
   absl::Status checkMatrix(absl::string_view name, const plan::View &view,
                            bool transpose, int64_t rows, int64_t columns,
                            int64_t leading, int64_t batch, int64_t stride);
@@ -126,7 +127,38 @@ absl::Status InstructionChecker::checkGemm(const plan::Gemm &op) {
   if (Wide{op.batch()} * op.m() * op.n() != viewElements(op.c()))
     return fault("operand c: ", op.batch(), " x [", op.m(), ", ", op.n(),
                  "] elements are written to ", viewText(op.c()));
-  return absl::OkStatus();
+  return checkEpilogue(op);
+}
+
+absl::Status InstructionChecker::checkEpilogue(const plan::Gemm &op) {
+  if (!plan::Gemm::Epilogue_IsValid(op.epilogue()))
+    return fault("epilogue ", op.epilogue(), " is not known");
+  const std::string &name = plan::Gemm::Epilogue_Name(op.epilogue());
+  if (op.epilogue() != plan::Gemm::NONE && (op.beta() != 0 || op.batch() != 1))
+    return fault("epilogue ", name, " with beta ", op.beta(), " and batch ",
+                 op.batch(), ", expected 0 and 1");
+  bool usesBias = op.epilogue() == plan::Gemm::BIAS ||
+                  op.epilogue() == plan::Gemm::BIAS_GELU;
+  bool usesAux = op.epilogue() == plan::Gemm::BIAS_GELU ||
+                 op.epilogue() == plan::Gemm::GELU_GRAD;
+  if (op.has_bias() != usesBias)
+    return fault("epilogue ", name, usesBias ? " needs" : " has no use for",
+                 " operand bias");
+  if (op.has_aux() != usesAux)
+    return fault("epilogue ", name, usesAux ? " needs" : " has no use for",
+                 " operand aux");
+  if (usesBias &&
+      (op.bias().type() != op.c().type() || viewElements(op.bias()) != op.n() ||
+       viewReach(op.bias()) != op.n()))
+    return fault("operand bias ", viewText(op.bias()), " must be ", op.n(),
+                 " elements of ", viewText(op.c()), " in a row");
+  if (!usesAux)
+    return absl::OkStatus();
+  if (op.aux().type() != op.c().type() ||
+      viewElements(op.aux()) != viewElements(op.c()))
+    return fault("operand aux ", viewText(op.aux()), " must be as c ",
+                 viewText(op.c()));
+  return checkMatrix("aux", op.aux(), false, op.m(), op.n(), op.ldc(), 1, 0);
 }
 
 absl::Status InstructionChecker::checkHeads(const plan::AttentionShape &shape,

@@ -13,6 +13,20 @@ static std::vector<Operand> launchOperands(const plan::Launch &launch) {
   return operands;
 }
 
+static std::vector<Operand> gemmOperands(const plan::Gemm &op) {
+  std::vector<Operand> operands = {
+      {"a", &op.a(), Access::READ},
+      {"b", &op.b(), Access::READ},
+      {"c", &op.c(), op.beta() == 0 ? Access::WRITE : Access::READ_WRITE}};
+  if (op.has_bias())
+    operands.push_back({"bias", &op.bias(), Access::READ});
+  if (op.has_aux())
+    operands.push_back({"aux", &op.aux(),
+                        op.epilogue() == plan::Gemm::BIAS_GELU ? Access::WRITE
+                                                               : Access::READ});
+  return operands;
+}
+
 static std::vector<Operand> attentionOperands(const plan::Attention &op) {
   std::vector<Operand> operands = {{"q", &op.q(), Access::READ},
                                    {"k", &op.k(), Access::READ},
@@ -46,13 +60,8 @@ std::vector<Operand> operandsOf(const plan::Instruction &instruction) {
   switch (instruction.kind_case()) {
   case plan::Instruction::kLaunch:
     return launchOperands(instruction.launch());
-  case plan::Instruction::kGemm: {
-    const plan::Gemm &op = instruction.gemm();
-    return {
-        {"a", &op.a(), Access::READ},
-        {"b", &op.b(), Access::READ},
-        {"c", &op.c(), op.beta() == 0 ? Access::WRITE : Access::READ_WRITE}};
-  }
+  case plan::Instruction::kGemm:
+    return gemmOperands(instruction.gemm());
   case plan::Instruction::kAttention:
     return attentionOperands(instruction.attention());
   case plan::Instruction::kAttentionGrad:

@@ -3,8 +3,8 @@
 #define ORRERY_RUNTIME_DEVICE_CPU_DISPATCH_H
 
 #include "absl/status/status.h"
+#include "runtime/device/StepKeys.h"
 #include "runtime/device/cpu/Prepared.h"
-#include "runtime/device/cpu/StepKeys.h"
 
 namespace orrery::runtime {
 

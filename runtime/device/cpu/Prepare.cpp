@@ -3,9 +3,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/device/InstructionFacts.h"
 #include "runtime/device/cpu/PrepareOperands.h"
-#include "runtime/plan/ElementType.h"
-#include "runtime/plan/InstructionViews.h"
 
 #include <algorithm>
 
@@ -153,8 +152,7 @@ prepareTransfer(const plan::Transfer &op, bool send, PrepareContext &context) {
                           op.tag(),
                           elementsOf(op.view()) *
                               elementBytes(op.view().type()),
-                          addressOf(op.view(), context),
-                          op.view().buffer()};
+                          addressOf(op.view(), context)};
 }
 
 template <typename T>
@@ -241,13 +239,11 @@ absl::StatusOr<PreparedProgram> prepareProgram(const plan::Program &program,
   for (int i = 0; i < program.instructions_size(); ++i) {
     const plan::Instruction &instruction = program.instructions(i);
     PreparedInstruction &out = prepared.instructions[i];
-    out.label =
-        fillLayer(instruction.label(),
-                  context.rank.member->first_layer() + instruction.layer());
-    if (instruction.layer() >= 0)
-      absl::StrAppend(&out.label, " layer ",
-                      context.rank.member->first_layer() + instruction.layer());
+    out.label = labelOf(instruction, *context.rank.member);
+    out.kindName = kindName(instruction);
     out.flops = instruction.flops();
+    out.bytes = operandBytes(instruction);
+    out.lastRunOnly = instruction.last_run_only();
     if (absl::Status status = prepare(instruction, context, out); !status.ok())
       return absl::Status(
           status.code(),

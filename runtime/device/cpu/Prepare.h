@@ -3,8 +3,8 @@
 #define ORRERY_RUNTIME_DEVICE_CPU_PREPARE_H
 
 #include "absl/status/statusor.h"
+#include "runtime/device/StepKeys.h"
 #include "runtime/device/cpu/Prepared.h"
-#include "runtime/device/cpu/StepKeys.h"
 #include "runtime/plan/RankPlan.h"
 
 #include <memory>

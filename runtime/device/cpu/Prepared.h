@@ -9,6 +9,7 @@
 #include "kernels/cpu/Reductions.h"
 #include "kernels/cpu/StridedCopy.h"
 #include "runtime/comm/DimensionCollective.h"
+#include "runtime/device/SlotAddress.h"
 #include "runtime/device/cpu/KernelModule.h"
 
 #include <string>
@@ -16,28 +17,6 @@
 #include <vector>
 
 namespace orrery::runtime {
-
-/// Where a view lies for a microbatch: buffers that exist per microbatch in
-/// flight take slot microbatch % slots.
-struct SlotAddress {
-  std::byte *base = nullptr;
-  int64_t stride = 0;
-  int64_t slots = 1;
-
-  std::byte *at(int64_t microbatch) const {
-    return base + (microbatch % slots) * stride;
-  }
-};
-
-/// plan::Index at this rank's coordinate.
-struct IndexValue {
-  int64_t constant = 0;
-  int64_t perMicrobatch = 0;
-
-  int64_t at(int64_t microbatch) const {
-    return constant + microbatch * perMicrobatch;
-  }
-};
 
 struct PreparedLaunch {
   struct Scalar {
@@ -124,12 +103,13 @@ struct PreparedTransfer {
   int tag = 0;
   int64_t bytes = 0;
   SlotAddress address;
-  uint32_t buffer = 0; // of the class
 };
 
 struct PreparedInstruction {
-  std::string label; // with the layer filled in
-  uint64_t flops = 0;
+  std::string label;    // with the layer filled in
+  std::string kindName; // "gemm", …
+  uint64_t flops = 0, bytes = 0;
+  bool lastRunOnly = false; // of the program in a step
   std::variant<PreparedLaunch, PreparedGemm, PreparedAttention,
                PreparedAttentionGrad, PreparedEmbedding, PreparedColumnSum,
                PreparedFlatReduce, PreparedCollective, PreparedCopy,

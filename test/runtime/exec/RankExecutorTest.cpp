@@ -2,7 +2,9 @@
 #include "runtime/exec/RankExecutor.h"
 
 #include "runtime/comm/local/LocalWorld.h"
+#include "runtime/device/cpu/KernelModule.h"
 #include "runtime/plan/PlanCheck.h"
+#include "runtime/plan/RandomKey.h"
 #include "test/runtime/exec/PlanText.h"
 
 #include <cstring>
@@ -64,6 +66,12 @@ constexpr const char *kPipeline = R"(
   }
 )";
 
+RunOptions threads(int count) {
+  RunOptions options;
+  options.threads = count;
+  return options;
+}
+
 absl::Status noInput(int64_t, BatchView) { return absl::OkStatus(); }
 
 TEST(RankExecutor, PassesMicrobatchesThroughAPipeline) {
@@ -71,7 +79,7 @@ TEST(RankExecutor, PassesMicrobatchesThroughAPipeline) {
   for (int64_t m : {1, 2, 5, 16}) {
     absl::Status status =
         runLocalRanks(2, [&](CommunicatorFactory &f) -> absl::Status {
-          auto executor = RankExecutor::create(plan, f, 2);
+          auto executor = RankExecutor::create(plan, f, threads(2));
           if (!executor.ok())
             return executor.status();
           StepSettings settings;
@@ -84,8 +92,8 @@ TEST(RankExecutor, PassesMicrobatchesThroughAPipeline) {
             if (f.rank() == 1) {
               EXPECT_EQ(metrics->lmLoss, 63 * 32 + 64 * 100 * (m - 1) / 2.0);
             }
-            const float *gradient =
-                reinterpret_cast<const float *>((*executor)->arena() + 1024);
+            const float *gradient = reinterpret_cast<const float *>(
+                *(*executor)->device().hostArena() + 1024);
             for (int64_t row = 0; row < 64 && f.rank() == 0; ++row)
               EXPECT_EQ(gradient[row], 2 * (m * row + 100 * m * (m - 1) / 2));
           }
@@ -135,16 +143,16 @@ TEST(RankExecutor, SlicesWhatItGathersAndReducesOverTheOtherAxis) {
   plan::Plan plan = planFromText(kGrid);
   absl::Status status =
       runLocalRanks(4, [&](CommunicatorFactory &f) -> absl::Status {
-        auto executor = RankExecutor::create(plan, f, 1);
+        auto executor = RankExecutor::create(plan, f, threads(1));
         if (!executor.ok())
           return executor.status();
         auto metrics = (*executor)->trainStep({}, noInput);
         if (!metrics.ok())
           return metrics.status();
-        const float *gathered =
-            reinterpret_cast<const float *>((*executor)->arena() + 64);
-        const float *sum =
-            reinterpret_cast<const float *>((*executor)->arena() + 192);
+        const float *gathered = reinterpret_cast<const float *>(
+            *(*executor)->device().hostArena() + 64);
+        const float *sum = reinterpret_cast<const float *>(
+            *(*executor)->device().hostArena() + 192);
         const int dp = f.rank() / 2, tp = f.rank() % 2;
         for (int i = 0; i < 8; ++i) {
           EXPECT_EQ(gathered[(i / 4) * 8 + i % 4], 5 + 1000 * dp + i);
@@ -184,7 +192,7 @@ constexpr const char *kInputsAndKeys = R"(
 TEST(RankExecutor, FeedsEachMicrobatchOnceAndRenewsKeysEachStep) {
   plan::Plan plan = planFromText(kInputsAndKeys);
   absl::Status status = runLocalRanks(1, [&](CommunicatorFactory &f) {
-    auto executor = RankExecutor::create(plan, f, 1);
+    auto executor = RankExecutor::create(plan, f, threads(1));
     EXPECT_TRUE(executor.ok()) << executor.status();
     EXPECT_TRUE((*executor)->readsData());
     for (int64_t step : {1, 2}) {
@@ -201,12 +209,12 @@ TEST(RankExecutor, FeedsEachMicrobatchOnceAndRenewsKeysEachStep) {
           });
       EXPECT_TRUE(metrics.ok()) << metrics.status();
       EXPECT_EQ(read, (std::vector<int64_t>{0, 1, 2}));
-      const float *sum =
-          reinterpret_cast<const float *>((*executor)->arena() + 128);
+      const float *sum = reinterpret_cast<const float *>(
+          *(*executor)->device().hostArena() + 128);
       for (int i = 0; i < 6; ++i)
         EXPECT_EQ(sum[i], 30 + 3 * i);
       float key;
-      std::memcpy(&key, (*executor)->arena() + 256, 4);
+      std::memcpy(&key, *(*executor)->device().hostArena() + 256, 4);
       EXPECT_EQ(key, static_cast<float>(randomKey(7, "layers.4.dropout", step) &
                                         0xfffff));
     }
@@ -224,7 +232,7 @@ TEST(RankExecutor, NamesTheInstructionWithoutAForm) {
                        ->mutable_in();
   in->set_strides(0, 5);
   absl::Status status = runLocalRanks(4, [&](CommunicatorFactory &f) {
-    return RankExecutor::create(plan, f, 1).status();
+    return RankExecutor::create(plan, f, threads(1)).status();
   });
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_NE(status.message().find("class 'all', program 'forward', "

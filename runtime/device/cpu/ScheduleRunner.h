@@ -1,15 +1,14 @@
 // Runs a schedule's programs with their messages in flight.
-#ifndef ORRERY_RUNTIME_EXEC_SCHEDULERUNNER_H
-#define ORRERY_RUNTIME_EXEC_SCHEDULERUNNER_H
+#ifndef ORRERY_RUNTIME_DEVICE_CPU_SCHEDULERUNNER_H
+#define ORRERY_RUNTIME_DEVICE_CPU_SCHEDULERUNNER_H
 
+#include "runtime/device/InputFeeder.h"
+#include "runtime/device/Timeline.h"
+#include "runtime/device/Trace.h"
 #include "runtime/device/cpu/Dispatch.h"
-#include "runtime/exec/InputFeeder.h"
-#include "runtime/exec/Timeline.h"
-#include "runtime/exec/Trace.h"
 
 #include <deque>
-#include <map>
-#include <string>
+#include <vector>
 
 namespace orrery::runtime {
 
@@ -19,7 +18,7 @@ namespace orrery::runtime {
 /// the end of the step at the latest.
 class ScheduleRunner {
 public:
-  /// `programs` must outlive the runner.
+  /// `programs`, in the plan's order, must outlive the runner.
   ScheduleRunner(const RankPlan &rank, const plan::Schedule &schedule,
                  std::deque<PreparedProgram> &programs);
 
@@ -31,32 +30,30 @@ public:
 
 private:
   static constexpr Communicator::Request kNone = -1;
-  // Pending requests of one transfer instruction, by slot.
+  // Pending requests of one transfer, by slot.
   struct Pending {
     std::vector<Communicator::Request> requests;
-    std::vector<size_t> sameBuffer; // sends from the same buffer, this included
+    std::vector<Pending *> sameBuffer; // sends from the same, this included
   };
 
-  void addProgram(const RankPlan &rank, const plan::Program &program,
-                  PreparedProgram &prepared);
-  Pending &pendingOf(size_t program, size_t instruction) {
-    return pending[firstPending[program] + instruction];
-  }
-  absl::Status post(const TimelineRun &run, size_t instruction);
+  const PreparedTransfer &prepared(size_t program, size_t transfer) const;
+  absl::Status post(const TimelineRun &run, size_t transfer);
   absl::Status awaitEarlierSends(const TimelineRun &run);
-  absl::Status transfer(const TimelineRun &run, size_t instruction);
+  absl::Status runTransfer(const TimelineRun &run, size_t transfer);
+  absl::Status runInstructions(const TimelineRun &run, int64_t step,
+                               const DispatchContext &context, Trace *trace);
   absl::Status awaitAllSends();
   absl::Status waitFor(Pending &p, int64_t slot, Communicator &group);
 
   const plan::Schedule &schedule;
   int64_t warmup;
+  std::deque<PreparedProgram> &preparedPrograms;
   std::vector<ScheduledProgram> programs;
-  std::vector<Pending> pending;     // of every instruction of every program
-  std::vector<size_t> firstPending; // of each program, into pending
+  std::vector<std::vector<Pending>> pending; // of each program's transfers
   std::vector<TimelineRun> timeline;
   int64_t unrolledFor = -1;
 };
 
 } // namespace orrery::runtime
 
-#endif // ORRERY_RUNTIME_EXEC_SCHEDULERUNNER_H
+#endif // ORRERY_RUNTIME_DEVICE_CPU_SCHEDULERUNNER_H

@@ -1,5 +1,5 @@
 // Creating the plan's communicators.
-#include "runtime/exec/Groups.h"
+#include "runtime/device/Groups.h"
 
 namespace orrery::runtime {
 

@@ -1,6 +1,6 @@
 // The communicators of a plan.
-#ifndef ORRERY_RUNTIME_EXEC_GROUPS_H
-#define ORRERY_RUNTIME_EXEC_GROUPS_H
+#ifndef ORRERY_RUNTIME_DEVICE_GROUPS_H
+#define ORRERY_RUNTIME_DEVICE_GROUPS_H
 
 #include "absl/status/statusor.h"
 #include "runtime/comm/Communicator.h"
@@ -20,4 +20,4 @@ absl::StatusOr<Groups> createGroups(const RankPlan &rank,
 
 } // namespace orrery::runtime
 
-#endif // ORRERY_RUNTIME_EXEC_GROUPS_H
+#endif // ORRERY_RUNTIME_DEVICE_GROUPS_H

@@ -1,5 +1,5 @@
 // Finding the INPUT buffers and filling their slots.
-#include "runtime/exec/InputFeeder.h"
+#include "runtime/device/InputFeeder.h"
 
 #include "absl/strings/str_cat.h"
 #include "runtime/plan/ElementType.h"

@@ -1,5 +1,5 @@
 // The trace's limit of events.
-#include "runtime/exec/Trace.h"
+#include "runtime/device/Trace.h"
 
 #include "runtime/comm/local/LocalWorld.h"
 
@@ -18,14 +18,12 @@ nlohmann::json traceOf(std::array<size_t, 2> counts) {
   char name[] = "/tmp/orrery-trace-XXXXXX";
   EXPECT_NE(mkdtemp(name), nullptr);
   const std::string path = std::string(name) + "/trace.json";
-  PreparedProgram program;
-  program.name = "forward";
-  program.instructions.resize(1);
   absl::Status status = runLocalRanks(2, [&](CommunicatorFactory &factory) {
     Trace trace;
     trace.start();
     for (size_t i = 0; i < counts[factory.world().rank()]; ++i)
-      trace.add(program, program.instructions[0], 1, 0, i, i + 1.0);
+      trace.add({"matmul", "gemm", "forward", 0, 1, 0, 100, 12,
+                 static_cast<double>(i), i + 1.0});
     return trace.write(path, factory.world());
   });
   EXPECT_TRUE(status.ok()) << status;

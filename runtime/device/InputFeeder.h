@@ -1,19 +1,15 @@
 // Microbatches from the data loader into a rank's INPUT buffers.
-#ifndef ORRERY_RUNTIME_EXEC_INPUTFEEDER_H
-#define ORRERY_RUNTIME_EXEC_INPUTFEEDER_H
+#ifndef ORRERY_RUNTIME_DEVICE_INPUTFEEDER_H
+#define ORRERY_RUNTIME_DEVICE_INPUTFEEDER_H
 
-#include "absl/status/status.h"
-#include "runtime/data/Batch.h"
-#include "runtime/device/cpu/Prepared.h"
+#include "absl/status/statusor.h"
+#include "runtime/device/Device.h"
+#include "runtime/device/SlotAddress.h"
 #include "runtime/plan/RankPlan.h"
 
-#include <functional>
+#include <vector>
 
 namespace orrery::runtime {
-
-/// Writes microbatch `microbatch` of the current step into `batch`.
-using BatchReader =
-    std::function<absl::Status(int64_t microbatch, BatchView batch)>;
 
 /// Knows where tokens, labels, position_ids, document_start and loss_mask of a
 /// class lie; what the class does not have is read and dropped.
@@ -37,4 +33,4 @@ private:
 
 } // namespace orrery::runtime
 
-#endif // ORRERY_RUNTIME_EXEC_INPUTFEEDER_H
+#endif // ORRERY_RUNTIME_DEVICE_INPUTFEEDER_H

@@ -1,6 +1,7 @@
 // Unrolling schedules.
-#include "runtime/exec/Timeline.h"
+#include "runtime/device/Timeline.h"
 
+#include "runtime/plan/InstructionViews.h"
 #include "runtime/plan/ScheduleEvents.h"
 
 namespace orrery::runtime {
@@ -9,26 +10,20 @@ namespace {
 size_t findProgram(const std::vector<ScheduledProgram> &programs,
                    const std::string &name) {
   size_t i = 0;
-  while (i + 1 < programs.size() && programs[i].program->name != name)
+  while (i + 1 < programs.size() && programs[i].name != name)
     ++i;
   return i;
-}
-
-const PreparedTransfer &transferOf(const ScheduledProgram &program,
-                                   size_t instruction) {
-  return std::get<PreparedTransfer>(
-      program.program->instructions[instruction].kind);
 }
 
 // Decides for every receive of `run` before which run it is posted.
 void placePostings(std::vector<TimelineRun> &runs, size_t run,
                    const std::vector<ScheduledProgram> &programs) {
   const ScheduledProgram &own = programs[runs[run].program];
-  for (size_t instruction : own.transfers) {
-    const PreparedTransfer &transfer = transferOf(own, instruction);
+  for (size_t t = 0; t < own.transfers.size(); ++t) {
+    const ScheduledTransfer &transfer = own.transfers[t];
     if (transfer.send)
       continue;
-    const int64_t slots = transfer.address.slots;
+    const int64_t slots = transfer.slots;
     size_t earliest = run > 0 ? run - 1 : 0;
     for (size_t before = run; before-- > earliest;)
       if (programs[runs[before].program].buffers.count(transfer.buffer) &&
@@ -36,11 +31,34 @@ void placePostings(std::vector<TimelineRun> &runs, size_t run,
         earliest = before + 1;
         break;
       }
-    runs[earliest].postings.push_back({run, instruction});
+    runs[earliest].postings.push_back({run, t});
   }
 }
 
 } // namespace
+
+std::vector<ScheduledProgram> scheduledPrograms(const RankPlan &rank) {
+  std::vector<ScheduledProgram> programs;
+  for (const plan::Program &program : rank.rankClass->programs()) {
+    ScheduledProgram &scheduled = programs.emplace_back();
+    scheduled.name = program.name();
+    for (int i = 0; i < program.instructions_size(); ++i) {
+      const plan::Instruction &instruction = program.instructions(i);
+      for (const Operand &operand : operandsOf(instruction)) {
+        const uint32_t number = operand.view->buffer();
+        const plan::Buffer &buffer =
+            rank.rankClass->buffers(static_cast<int>(number));
+        scheduled.buffers.insert(number);
+        scheduled.readsInput |= buffer.kind() == plan::Buffer::INPUT;
+        if (instruction.has_send() || instruction.has_receive())
+          scheduled.transfers.push_back({static_cast<size_t>(i),
+                                         instruction.has_send(), number,
+                                         slotsOf(buffer, *rank.member)});
+      }
+    }
+  }
+  return programs;
+}
 
 std::vector<TimelineRun>
 unrollSchedule(const plan::Schedule &schedule, int64_t warmup,
@@ -62,8 +80,11 @@ unrollSchedule(const plan::Schedule &schedule, int64_t warmup,
         }
       }
   }
-  for (size_t run = 0; run < runs.size(); ++run)
+  for (size_t run = 0; run < runs.size(); ++run) {
+    TimelineRun &own = runs[run];
+    own.last = own.microbatch + 1 == done[own.program];
     placePostings(runs, run, programs);
+  }
   return runs;
 }
 

@@ -1,5 +1,5 @@
 // Chrome's trace event format.
-#include "runtime/exec/Trace.h"
+#include "runtime/device/Trace.h"
 
 #include "absl/strings/str_cat.h"
 #include "runtime/log/Log.h"
@@ -9,18 +9,6 @@
 #include <numeric>
 
 namespace orrery::runtime {
-namespace {
-
-// By the order of PreparedInstruction::kind.
-constexpr const char *kKinds[] = {"launch",         "gemm",       "attention",
-                                  "attention_grad", "embedding",  "column_sum",
-                                  "flat_reduce",    "collective", "copy",
-                                  "fill",           "transfer"};
-static_assert(std::size(kKinds) ==
-              std::variant_size_v<decltype(PreparedInstruction::kind)>);
-
-} // namespace
-
 void Trace::start() {
   events.reserve(kCapacity);
   origin = std::chrono::steady_clock::now();
@@ -32,13 +20,11 @@ double Trace::now() const {
       .count();
 }
 
-void Trace::add(const PreparedProgram &program,
-                const PreparedInstruction &instruction, int64_t step,
-                int64_t microbatch, double begin, double end) {
+void Trace::add(const TraceEvent &event) {
   if (events.size() == kCapacity)
     ++dropped;
   else
-    events.push_back({&program, &instruction, step, microbatch, begin, end});
+    events.push_back(event);
 }
 
 // The events separated by commas, without brackets around them.
@@ -49,19 +35,28 @@ std::string Trace::toJson(int rank) const {
                      {"pid", rank},
                      {"args", {{"name", absl::StrCat("rank ", rank)}}}}
           .dump();
-  for (const Event &event : events) {
-    nlohmann::json json = {{"name", event.instruction->label},
-                           {"cat", kKinds[event.instruction->kind.index()]},
+  for (size_t stream = 0; stream < streams.size(); ++stream)
+    absl::StrAppend(&text, ",\n",
+                    nlohmann::json{{"name", "thread_name"},
+                                   {"ph", "M"},
+                                   {"pid", rank},
+                                   {"tid", stream},
+                                   {"args", {{"name", streams[stream]}}}}
+                        .dump());
+  for (const TraceEvent &event : events) {
+    nlohmann::json json = {{"name", event.label},
+                           {"cat", event.kind},
                            {"ph", "X"},
                            {"pid", rank},
-                           {"tid", 0},
+                           {"tid", event.stream},
                            {"ts", event.begin},
                            {"dur", event.end - event.begin},
                            {"args",
-                            {{"program", event.program->name},
+                            {{"program", event.program},
                              {"step", event.step},
                              {"microbatch", event.microbatch},
-                             {"flops", event.instruction->flops}}}};
+                             {"flops", event.flops},
+                             {"bytes", event.bytes}}}};
     absl::StrAppend(&text, ",\n", json.dump());
   }
   if (dropped)

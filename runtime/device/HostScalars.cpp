@@ -1,5 +1,5 @@
 // Setting and reading scalars in the arena.
-#include "runtime/exec/HostScalars.h"
+#include "runtime/device/HostScalars.h"
 
 #include <algorithm>
 #include <cstring>

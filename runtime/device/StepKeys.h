@@ -1,6 +1,6 @@
 // The Philox keys of a rank's random streams, renewed every step.
-#ifndef ORRERY_RUNTIME_DEVICE_CPU_STEPKEYS_H
-#define ORRERY_RUNTIME_DEVICE_CPU_STEPKEYS_H
+#ifndef ORRERY_RUNTIME_DEVICE_STEPKEYS_H
+#define ORRERY_RUNTIME_DEVICE_STEPKEYS_H
 
 #include "runtime/plan/Plan.pb.h"
 #include "runtime/plan/RandomKey.h"
@@ -32,6 +32,8 @@ public:
       keys[i] = randomKey(seed, names[i], static_cast<uint64_t>(step));
   }
   uint64_t key(int32_t stream) const { return keys[stream]; }
+  /// By number of the stream.
+  const std::vector<uint64_t> &all() const { return keys; }
 
 private:
   uint64_t seed;
@@ -42,4 +44,4 @@ private:
 
 } // namespace orrery::runtime
 
-#endif // ORRERY_RUNTIME_DEVICE_CPU_STEPKEYS_H
+#endif // ORRERY_RUNTIME_DEVICE_STEPKEYS_H

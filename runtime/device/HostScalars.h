@@ -1,7 +1,7 @@
 // The SCALAR buffers through which host and programs talk; Plan.proto, message
 // Buffer, lists their names.
-#ifndef ORRERY_RUNTIME_EXEC_HOSTSCALARS_H
-#define ORRERY_RUNTIME_EXEC_HOSTSCALARS_H
+#ifndef ORRERY_RUNTIME_DEVICE_HOSTSCALARS_H
+#define ORRERY_RUNTIME_DEVICE_HOSTSCALARS_H
 
 #include "runtime/plan/RankPlan.h"
 
@@ -37,4 +37,4 @@ private:
 
 } // namespace orrery::runtime
 
-#endif // ORRERY_RUNTIME_EXEC_HOSTSCALARS_H
+#endif // ORRERY_RUNTIME_DEVICE_HOSTSCALARS_H
