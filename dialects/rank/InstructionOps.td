@@ -52,12 +52,17 @@ def Rank_LaunchOp : Rank_Instruction<"launch", [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
-def Rank_GemmOp : Rank_Instruction<"gemm"> {
+def Rank_GemmOp : Rank_Instruction<"gemm", [AttrSizedOperandSegments]> {
   let summary = "Multiplies matrices";
   let description = [{
     C = alpha op(A) op(B) + beta C, row-major; op(A) is [m, k], op(B) is
     [k, n]; `ld*` are row strides and `stride_*` the distances between `batch`
     products, in elements.
+
+    An epilogue works on x = alpha op(A) op(B) before it is written:
+    - `bias`:       C = x + bias, the same for every row
+    - `bias_gelu`:  aux = x + bias, C = gelu(aux), in the tanh form; writes aux
+    - `gelu_grad`:  C = x gelu'(aux); reads aux
 
     Example, y = x w^T of 128 rows:
     ```
@@ -68,14 +73,23 @@ def Rank_GemmOp : Rank_Instruction<"gemm"> {
         beta = 0.0 : f64}
         : memref<128x32xf32>, memref<96x32xf32> -> memref<128x96xf32>
     ```
+    With an epilogue `%x, %w -> %y epilogue bias_gelu bias %b :
+    memref<96xf32> aux %z : memref<128x96xf32> {…`.
+    - (C1) an epilogue has beta = 0 and batch = 1; (C2) bias and aux are there
+      exactly where the epilogue uses them; (C3) bias has n elements of C's
+      type in a row; (C4) aux has C's type and layout.
   }];
   let arguments = (ins AnyMemRef:$a, AnyMemRef:$b, AnyMemRef:$c,
+      Optional<AnyMemRef>:$bias, Optional<AnyMemRef>:$aux,
       BoolAttr:$transpose_a, BoolAttr:$transpose_b, I64Attr:$m, I64Attr:$n,
       I64Attr:$k, I64Attr:$lda, I64Attr:$ldb, I64Attr:$ldc, I64Attr:$batch,
       I64Attr:$stride_a, I64Attr:$stride_b, I64Attr:$stride_c,
-      F64Attr:$alpha, F64Attr:$beta);
-  let assemblyFormat = [{$a `,` $b `->` $c attr-dict `:` type($a) `,` type($b)
-      `->` type($c)}];
+      F64Attr:$alpha, F64Attr:$beta,
+      DefaultValuedAttr<Rank_EpilogueAttr, "Epilogue::None">:$epilogue);
+  let assemblyFormat = [{$a `,` $b `->` $c (`epilogue` $epilogue^)?
+      (`bias` $bias^ `:` type($bias))? (`aux` $aux^ `:` type($aux))? attr-dict
+      `:` type($a) `,` type($b) `->` type($c)}];
+  let hasVerifier = 1;
 }
 
 class Rank_AttentionBase<string mnemonic, list<Trait> traits = []>

@@ -85,3 +85,40 @@ LogicalResult LaunchOp::verify() {
     return failure();
   return agree("output", getOutputs().getTypes(), getFused().getResultTypes());
 }
+
+LogicalResult GemmOp::verify() {
+  Epilogue epilogue = getEpilogue();
+  if (epilogue != Epilogue::None &&
+      (!getBeta().isZero() || getBatch() != 1)) // C1
+    return emitOpError("with epilogue ")
+           << stringifyEpilogue(epilogue) << " has beta "
+           << getBeta().convertToDouble() << " and batch " << getBatch()
+           << ", expected 0 and 1";
+  auto present = [&](StringRef what, Value operand,
+                     bool used) -> LogicalResult {
+    if (static_cast<bool>(operand) == used) // C2
+      return success();
+    return emitOpError("with epilogue ")
+           << stringifyEpilogue(epilogue)
+           << (used ? " needs " : " has no use for ") << what;
+  };
+  if (failed(present("bias", getBias(),
+                     epilogue == Epilogue::Bias ||
+                         epilogue == Epilogue::BiasGelu)) ||
+      failed(present("aux", getAux(),
+                     epilogue == Epilogue::BiasGelu ||
+                         epilogue == Epilogue::GeluGrad)))
+    return failure();
+  auto c = cast<MemRefType>(getC().getType());
+  if (getBias()) {
+    auto bias = cast<MemRefType>(getBias().getType());
+    if (bias.getElementType() != c.getElementType() ||
+        bias.getNumElements() != static_cast<int64_t>(getN()) ||
+        !bias.getLayout().isIdentity()) // C3
+      return emitOpError("bias is ") << bias << ", expected " << getN() << " x "
+                                     << c.getElementType() << " in a row";
+  }
+  if (getAux() && getAux().getType() != c) // C4
+    return emitOpError("aux is ") << getAux().getType() << ", C is " << c;
+  return success();
+}

@@ -45,6 +45,16 @@ def Rank_CollectiveKind : I32EnumAttr<"CollectiveKind", "a collective", [
   let cppNamespace = "::orrery::rank";
   let genSpecializedAttr = 0;
 }
+def Rank_Epilogue : I32EnumAttr<"Epilogue", "what a product ends with", [
+    I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Bias", 1, "bias">,
+    I32EnumAttrCase<"BiasGelu", 2, "bias_gelu">,
+    I32EnumAttrCase<"GeluGrad", 3, "gelu_grad">]> {
+  let cppNamespace = "::orrery::rank";
+  let genSpecializedAttr = 0;
+}
+def Rank_EpilogueAttr : EnumAttr<Rank_Dialect, Rank_Epilogue, "epilogue"> {
+  let assemblyFormat = "$value";
+}
 def Rank_FlatOpAttr : EnumAttr<Rank_Dialect, Rank_FlatOp, "flat_op"> {
   let assemblyFormat = "$value";
 }

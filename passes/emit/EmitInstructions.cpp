@@ -95,6 +95,12 @@ void ClassEmitter::emitGemm(rank::GemmOp op, plan::Gemm &gemm) {
   gemm.set_stride_c(op.getStrideC());
   gemm.set_alpha(op.getAlpha().convertToDouble());
   gemm.set_beta(op.getBeta().convertToDouble());
+  gemm.set_epilogue(
+      static_cast<plan::Gemm::Epilogue>(static_cast<int>(op.getEpilogue())));
+  if (op.getBias())
+    emitView(op.getBias(), *gemm.mutable_bias());
+  if (op.getAux())
+    emitView(op.getAux(), *gemm.mutable_aux());
 }
 
 template <typename Op>

@@ -96,9 +96,10 @@ LogicalResult ClassLowering::lowerMatmul(dfg::MatmulOp op) {
   if (shape->swapped)
     std::swap(a, b);
   auto gemm = rank::GemmOp::create(
-      builder, op.getLoc(), view(a), view(b), view(c), shape->transposeA,
-      shape->transposeB, shape->m, shape->n, shape->k, shape->lda, shape->ldb,
-      shape->ldc, shape->batch, shape->strideA, shape->strideB, shape->strideC,
+      builder, op.getLoc(), view(a), view(b), view(c), /*bias=*/Value(),
+      /*aux=*/Value(), shape->transposeA, shape->transposeB, shape->m, shape->n,
+      shape->k, shape->lda, shape->ldb, shape->ldc, shape->batch,
+      shape->strideA, shape->strideB, shape->strideC,
       /*alpha=*/APFloat(1.0), beta);
   note(gemm, op);
   return success();

@@ -73,17 +73,24 @@ static std::string describeGroup(const plan::Plan &plan,
       transfer.delta());
 }
 
-/// "gemm", "all_reduce", "launch stage0_fused3".
+static std::string lowerCase(std::string text) {
+  for (char &c : text)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+/// "gemm", "gemm+bias_gelu", "all_reduce", "stage0_fused3".
 static std::string describeKind(const plan::Plan &plan,
                                 const plan::Instruction &instruction) {
   if (instruction.has_launch())
     return plan.kernels(static_cast<int>(instruction.launch().kernel()))
         .symbol();
-  if (!instruction.has_collective())
-    return runtime::kindName(instruction);
-  std::string name = plan::Collective::Op_Name(instruction.collective().op());
-  for (char &c : name)
-    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (instruction.has_collective())
+    return lowerCase(plan::Collective::Op_Name(instruction.collective().op()));
+  std::string name = runtime::kindName(instruction);
+  if (instruction.gemm().epilogue() != plan::Gemm::NONE)
+    name += "+" +
+            lowerCase(plan::Gemm::Epilogue_Name(instruction.gemm().epilogue()));
   return name;
 }
 

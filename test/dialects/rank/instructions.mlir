@@ -9,6 +9,7 @@ rank.class @stage0 attributes {stages = array<i64: 0>,
     slots = array<i64: 1>} {
   rank.buffer work @x : memref<64x2x32xf32> {slots = 1 : i64}
   rank.buffer work @y : memref<64x2x96xf32> {slots = 1 : i64}
+  rank.buffer work @z : memref<64x2x96xf32> {slots = 1 : i64}
   rank.buffer work @o : memref<64x2x4x8xf32> {slots = 1 : i64}
   rank.buffer work @l : memref<2x4x64xf32> {slots = 1 : i64}
   rank.buffer weight @w : memref<3072xf32> {slots = 1 : i64}
@@ -22,6 +23,8 @@ rank.class @stage0 attributes {stages = array<i64: 0>,
     %w = rank.view @w at 0 : memref<96x32xf32>
     %table = rank.view @w at 0 : memref<96x32xf32>
     %b = rank.view @w at 0 : memref<32xf32>
+    %bias = rank.view @w at 0 : memref<96xf32>
+    %z = rank.view @z at 0 : memref<64x2x96xf32>
     %q = rank.view @y at 0 : memref<64x2x4x8xf32, strided<[192, 96, 24, 1]>>
     %k = rank.view @y at 8 : memref<64x2x4x8xf32, strided<[192, 96, 24, 1]>>
     %v = rank.view @y at 16 : memref<64x2x4x8xf32, strided<[192, 96, 24, 1]>>
@@ -37,6 +40,30 @@ rank.class @stage0 attributes {stages = array<i64: 0>,
         : memref<96x32xf32>, memref<64x2xi32>, memref<64x2x32xf32>
     // CHECK: rank.gemm
     rank.gemm %x, %w -> %y {transpose_a = false, transpose_b = true,
+        m = 128 : i64, n = 96 : i64, k = 32 : i64, lda = 32 : i64,
+        ldb = 32 : i64, ldc = 96 : i64, batch = 1 : i64, stride_a = 0 : i64,
+        stride_b = 0 : i64, stride_c = 0 : i64, alpha = 1.0 : f64,
+        beta = 0.0 : f64}
+        : memref<64x2x32xf32>, memref<96x32xf32> -> memref<64x2x96xf32>
+    // CHECK: rank.gemm %{{.*}}, %{{.*}} -> %[[Y:.*]] epilogue bias bias %[[B:.*]] : memref<96xf32> {
+    rank.gemm %x, %w -> %y epilogue bias bias %bias : memref<96xf32>
+        {transpose_a = false, transpose_b = true,
+        m = 128 : i64, n = 96 : i64, k = 32 : i64, lda = 32 : i64,
+        ldb = 32 : i64, ldc = 96 : i64, batch = 1 : i64, stride_a = 0 : i64,
+        stride_b = 0 : i64, stride_c = 0 : i64, alpha = 1.0 : f64,
+        beta = 0.0 : f64}
+        : memref<64x2x32xf32>, memref<96x32xf32> -> memref<64x2x96xf32>
+    // CHECK: rank.gemm %{{.*}} -> %[[Y]] epilogue bias_gelu bias %[[B]] : memref<96xf32> aux %[[Z:.*]] : memref<64x2x96xf32> {
+    rank.gemm %x, %w -> %y epilogue bias_gelu bias %bias : memref<96xf32>
+        aux %z : memref<64x2x96xf32> {transpose_a = false, transpose_b = true,
+        m = 128 : i64, n = 96 : i64, k = 32 : i64, lda = 32 : i64,
+        ldb = 32 : i64, ldc = 96 : i64, batch = 1 : i64, stride_a = 0 : i64,
+        stride_b = 0 : i64, stride_c = 0 : i64, alpha = 1.0 : f64,
+        beta = 0.0 : f64}
+        : memref<64x2x32xf32>, memref<96x32xf32> -> memref<64x2x96xf32>
+    // CHECK: rank.gemm %{{.*}} -> %[[Y]] epilogue gelu_grad aux %[[Z]] : memref<64x2x96xf32> {
+    rank.gemm %x, %w -> %y epilogue gelu_grad aux %z : memref<64x2x96xf32>
+        {transpose_a = false, transpose_b = true,
         m = 128 : i64, n = 96 : i64, k = 32 : i64, lda = 32 : i64,
         ldb = 32 : i64, ldc = 96 : i64, batch = 1 : i64, stride_a = 0 : i64,
         stride_b = 0 : i64, stride_c = 0 : i64, alpha = 1.0 : f64,

@@ -431,6 +431,111 @@ std::vector<Fault> instructionFaults() {
   };
 }
 
+/// The forward's product with an epilogue and the operands that it needs: the
+/// first row of its weight as bias, its input as aux.
+plan::Gemm &withEpilogue(plan::Plan &plan, plan::Gemm::Epilogue epilogue) {
+  plan::Gemm &gemm = *forward(plan, 1)->mutable_gemm();
+  gemm.set_epilogue(epilogue);
+  gemm.set_beta(0);
+  if (epilogue != plan::Gemm::GELU_GRAD) {
+    *gemm.mutable_bias() = gemm.b();
+    gemm.mutable_bias()->set_shape(0, 1);
+  }
+  if (epilogue != plan::Gemm::BIAS)
+    *gemm.mutable_aux() = gemm.a();
+  return gemm;
+}
+
+TEST(PlanCheck, PassesProductsWithEpilogues) {
+  for (plan::Gemm::Epilogue epilogue :
+       {plan::Gemm::BIAS, plan::Gemm::BIAS_GELU, plan::Gemm::GELU_GRAD}) {
+    plan::Plan plan = test::toyPlan({.pp = 2, .tp = 2});
+    withEpilogue(plan, epilogue);
+    absl::Status status = checkPlan(plan);
+    EXPECT_TRUE(status.ok())
+        << plan::Gemm::Epilogue_Name(epilogue) << ": " << status;
+  }
+}
+
+std::vector<Fault> epilogueFaults() {
+  using P = plan::Plan;
+  using G = plan::Gemm;
+  return {
+      {"Unknown",
+       [](P &p) {
+         forward(p, 1)->mutable_gemm()->set_epilogue(
+             static_cast<G::Epilogue>(7));
+       },
+       {"instruction 1 (gemm", "epilogue 7 is not known"}},
+      {"Accumulates",
+       [](P &p) { withEpilogue(p, G::BIAS).set_beta(1); },
+       {"epilogue BIAS with beta 1 and batch 1, expected 0 and 1"}},
+      {"Batched",
+       [](P &p) {
+         G &gemm = withEpilogue(p, G::GELU_GRAD);
+         gemm.set_batch(2);
+         gemm.set_m(gemm.m() / 2);
+         gemm.set_stride_a(gemm.m() * gemm.lda());
+         gemm.set_stride_c(gemm.m() * gemm.ldc());
+       },
+       {"epilogue GELU_GRAD with beta 0 and batch 2"}},
+      {"BiasMissing",
+       [](P &p) { withEpilogue(p, G::BIAS).clear_bias(); },
+       {"epilogue BIAS needs operand bias"}},
+      {"BiasUnused",
+       [](P &p) { withEpilogue(p, G::BIAS).set_epilogue(G::NONE); },
+       {"epilogue NONE has no use for operand bias"}},
+      {"AuxMissing",
+       [](P &p) { withEpilogue(p, G::BIAS_GELU).clear_aux(); },
+       {"epilogue BIAS_GELU needs operand aux"}},
+      {"AuxUnused",
+       [](P &p) {
+         *withEpilogue(p, G::BIAS).mutable_aux() = forward(p, 1)->gemm().a();
+       },
+       {"epilogue BIAS has no use for operand aux"}},
+      {"BiasSize",
+       [](P &p) { withEpilogue(p, G::BIAS).mutable_bias()->set_shape(0, 2); },
+       {"operand bias F32[2, 8] must be 8 elements of"}},
+      {"BiasType",
+       [](P &p) {
+         withEpilogue(p, G::BIAS).mutable_bias()->set_type(plan::BF16);
+       },
+       {"operand bias BF16[1, 8] must be 8 elements of"}},
+      {"BiasNotInARow",
+       [](P &p) {
+         G &gemm = withEpilogue(p, G::BIAS);
+         gemm.mutable_bias()->set_shape(0, 8);
+         gemm.mutable_bias()->set_shape(1, 1);
+       },
+       {"operand bias F32[8, 1] must be 8 elements of"}},
+      {"AuxType",
+       [](P &p) {
+         withEpilogue(p, G::BIAS_GELU).mutable_aux()->set_type(plan::BF16);
+       },
+       {"operand aux BF16[12, 8] must be as c F32[12, 8]"}},
+      {"AuxElements",
+       [](P &p) {
+         withEpilogue(p, G::GELU_GRAD).mutable_aux()->set_shape(0, 11);
+       },
+       {"operand aux F32[11, 8] must be as c F32[12, 8]"}},
+      {"AuxBeyondBuffer",
+       [](P &p) {
+         withEpilogue(p, G::GELU_GRAD).mutable_aux()->set_offset(1 << 20);
+       },
+       {"operand aux", "beyond the"}},
+      {"AuxOverlapsItself",
+       [](P &p) {
+         withEpilogue(p, G::BIAS_GELU).mutable_aux()->set_strides(0, 0);
+       },
+       {"operand aux", "several elements in one place"}},
+      {"AuxReach",
+       [](P &p) {
+         withEpilogue(p, G::GELU_GRAD).mutable_aux()->set_strides(0, 4);
+       },
+       {"operand aux", "goes beyond"}},
+  };
+}
+
 std::string nameOf(const ::testing::TestParamInfo<Fault> &info) {
   return info.param.name;
 }
@@ -441,6 +546,8 @@ INSTANTIATE_TEST_SUITE_P(Parameters, PlanFault,
                          ::testing::ValuesIn(parameterFaults()), nameOf);
 INSTANTIATE_TEST_SUITE_P(Instructions, PlanFault,
                          ::testing::ValuesIn(instructionFaults()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Epilogues, PlanFault,
+                         ::testing::ValuesIn(epilogueFaults()), nameOf);
 
 } // namespace
 } // namespace orrery::runtime

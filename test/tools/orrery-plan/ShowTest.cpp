@@ -81,6 +81,18 @@ TEST(ShowRank, ListsInstructionsWithOperandsAndGroups) {
   EXPECT_THAT(*text, Not(HasSubstr("pipeline +1  >")));
 }
 
+TEST(ShowRank, NamesTheEpilogueOfAProduct) {
+  plan::Plan plan = checkedPlan({});
+  plan::Gemm &gemm =
+      *test::instructionOf(plan, 0, "forward", 1)->mutable_gemm();
+  gemm.set_epilogue(plan::Gemm::GELU_GRAD);
+  *gemm.mutable_aux() = gemm.a();
+  absl::StatusOr<std::string> text = describeRank(plan, 0);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(*text, ContainsRegex("gemm\\+gelu_grad .*< input\\[.*, 8\\], < "
+                                   ".*, > output.*, < input\\["));
+}
+
 TEST(ShowRank, RefusesARankOutsideTheMesh) {
   plan::Plan plan = checkedPlan({.pp = 2});
   EXPECT_TRUE(absl::IsOutOfRange(describeRank(plan, 2).status()));
