@@ -37,6 +37,12 @@ struct ScheduleRun {
   std::span<const NamedScalar> scalars; // others that the host sets keep theirs
 };
 
+/// What a device can do at most, as measured on it when asked; 0: not known.
+struct DeviceCeilings {
+  double flopsPerSecond = 0; // of a large matrix product
+  double bytesPerSecond = 0; // of a large copy, read and written
+};
+
 class Device {
 public:
   virtual ~Device() = default;
@@ -60,6 +66,12 @@ public:
 
   /// Where this rank's memory goes, a line each, for the log.
   virtual std::vector<std::string> memoryReport() const = 0;
+  /// Bytes of the device's memory that this rank has taken, all in all.
+  virtual int64_t memoryBytes() const = 0;
+  /// Measured now, beside the arena; may take a second.
+  virtual absl::StatusOr<DeviceCeilings> measureCeilings() {
+    return DeviceCeilings();
+  }
   /// Instructions are timed from here on; null: no more.
   virtual void setTrace(Trace *trace) = 0;
 };

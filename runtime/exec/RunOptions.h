@@ -15,6 +15,8 @@ struct RunOptions {
   std::string save;       // folder for checkpoints instead of the job's
   std::string metrics;    // JSON lines, one per step
   std::string trace;      // Chrome trace
+  bool benchmark = false; // speed alone: no validation, no checkpoints
+  bool profile = false;   // a table of where the last step's time goes
   int threads = 1;        // of this rank, on CPUs
   bool allowTf32 = false; // of F32 matrix products on GPUs
 };

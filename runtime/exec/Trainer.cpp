@@ -7,8 +7,10 @@
 #include "runtime/checkpoint/InitialWeights.h"
 #include "runtime/device/Trace.h"
 #include "runtime/exec/Agreement.h"
+#include "runtime/exec/Benchmark.h"
 #include "runtime/exec/CheckpointSaving.h"
 #include "runtime/exec/LoadPlan.h"
+#include "runtime/exec/Profile.h"
 #include "runtime/log/Log.h"
 #include "runtime/plan/AtomicFile.h"
 
@@ -196,6 +198,13 @@ absl::Status Trainer::step() {
   if (absl::Status status = chooseBatch(); !status.ok())
     return status;
   const int64_t consumed = state.consumedTrainSamples;
+  const bool profiled = options.profile && state.step + 1 == lastStep;
+  if (profiled) {
+    if (absl::Status status = world.barrier(); !status.ok())
+      return status;
+    profileTrace.start();
+    executor.device().setTrace(&profileTrace);
+  }
   const auto begin = std::chrono::steady_clock::now();
   StepRecord record;
   record.learningRate = learningRate->at(state.schedule.samples);
@@ -228,7 +237,44 @@ absl::Status Trainer::step() {
   record.milliseconds = std::chrono::duration<double, std::milli>(
                             std::chrono::steady_clock::now() - begin)
                             .count();
+  if (!profiled)
+    measured.milliseconds.push_back(record.milliseconds);
+  if (measured.milliseconds.size() == 1)
+    measured.firstLoss = record.lmLoss;
+  measured.lastLoss = record.lmLoss;
   return alone(report(record));
+}
+
+absl::Status Trainer::reportSpeed() {
+  int64_t bytes = executor.device().memoryBytes();
+  if (absl::Status status =
+          world.allReduce(&bytes, &bytes, 1, plan::I64, Reduction::Max);
+      !status.ok())
+    return status;
+  if (speaks())
+    printLine(benchmarkLine(
+        benchmarkOf(job, batch.samples, measured.milliseconds), world.size(),
+        bytes, measured.firstLoss, measured.lastLoss));
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::reportProfile() {
+  const Profile profile = profileOf(profileTrace.all(), state.step);
+  absl::StatusOr<DeviceCeilings> ceilings = executor.device().measureCeilings();
+  if (!ceilings.ok())
+    return alone(ceilings.status());
+  // One after the other, so that lines do not mix.
+  for (int rank = 0; rank < world.size(); ++rank) {
+    if (rank == world.rank()) {
+      if (rank == 0)
+        for (const std::string &text : profileTable(profile, *ceilings))
+          printLine(text);
+      printLine(profileLine(profile, rank));
+    }
+    if (absl::Status status = world.barrier(); !status.ok())
+      return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::report(StepRecord &record) {
@@ -253,7 +299,8 @@ absl::StatusOr<bool> Trainer::timeIsUp() {
 }
 
 absl::Status Trainer::save() {
-  if (job.runtime().save().empty() || savedStep == state.step)
+  if (options.benchmark || job.runtime().save().empty() ||
+      savedStep == state.step)
     return absl::OkStatus();
   const LossScaler::State &scale = scaler->state();
   state.lossScale = {scale.scale, scale.good, scale.hysteresis};
@@ -295,6 +342,8 @@ absl::Status Trainer::evaluate(Split split, const std::string &place,
 }
 
 absl::Status Trainer::afterStep(bool &stop) {
+  if (options.benchmark)
+    return absl::OkStatus();
   const job::Runtime &when = job.runtime();
   auto due = [&](int64_t interval) {
     return interval > 0 && state.step % interval == 0;
@@ -328,6 +377,11 @@ absl::Status Trainer::loop() {
 }
 
 absl::Status Trainer::finish() {
+  if (options.profile && !profileTrace.all().empty())
+    if (absl::Status status = reportProfile(); !status.ok())
+      return status;
+  if (options.benchmark)
+    return reportSpeed();
   const bool whole = state.step >= job.train().train_iters();
   if (whole && streams.available(Split::Valid))
     if (absl::Status status =

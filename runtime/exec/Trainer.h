@@ -8,6 +8,7 @@
 #include "runtime/data/LearningRate.h"
 #include "runtime/data/LossScaler.h"
 #include "runtime/data/MicrobatchCalculator.h"
+#include "runtime/device/Trace.h"
 #include "runtime/exec/DataStreams.h"
 #include "runtime/exec/RankExecutor.h"
 #include "runtime/exec/RunOptions.h"
@@ -52,6 +53,8 @@ private:
   absl::Status evaluate(Split split, const std::string &place,
                         int64_t &consumed);
   absl::Status save();
+  absl::Status reportSpeed();
+  absl::Status reportProfile();
   absl::StatusOr<bool> timeIsUp();
   bool speaks() const { return world.rank() == world.size() - 1; }
   // Ends every rank when `status` is an error that only this one knows.
@@ -77,6 +80,11 @@ private:
   int64_t lastStep = 0;  // of this run
   int64_t savedStep = 0; // of the newest checkpoint in the folder for them
   std::chrono::steady_clock::time_point started;
+  Trace profileTrace; // of the last step, when it is profiled
+  struct {
+    std::vector<double> milliseconds; // of all steps but a profiled one
+    double firstLoss = 0, lastLoss = 0;
+  } measured;
 };
 
 /// Loads a plan, sets up the rank, trains, writes the trace: what orrery-run

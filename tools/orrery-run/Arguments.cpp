@@ -10,12 +10,13 @@
 namespace orrery {
 namespace {
 
-// An option with a value: a text, or a whole number of at least 1.
+// An option with a value, a text or a whole number of at least 1, or a switch.
 struct Option {
   const char *name;
   const char *value;
   const char *meaning;
   std::string runtime::RunOptions::*text = nullptr;
+  bool runtime::RunOptions::*flag = nullptr;
 };
 
 using Run = runtime::RunOptions;
@@ -35,6 +36,13 @@ const Option kOptions[] = {
     {"--trace", "FILE.json", "write when every instruction ran (Perfetto)",
      &Run::trace},
     {"--threads", "T", "threads of a rank; default: the processors it has"},
+    {"--benchmark", "",
+     "measure speed: no validation, no checkpoints, a JSON line at the end",
+     nullptr, &Run::benchmark},
+    {"--profile", "", "print where the time of the last step goes", nullptr,
+     &Run::profile},
+    {"--allow-tf32", "", "let GPUs multiply F32 matrices in TF32", nullptr,
+     &Run::allowTf32},
 };
 
 absl::Status setNumber(const Option &option, const std::string &value,
@@ -80,6 +88,13 @@ absl::Status parseOne(int argc, char **argv, int &i, ParsedArguments &parsed) {
   if (!option)
     return absl::InvalidArgumentError(
         absl::StrCat("unknown option '", name, "'; see --help"));
+  if (option->flag) {
+    if (equals != std::string::npos)
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", argument, "': ", name, " takes no value"));
+    parsed.options.*(option->flag) = true;
+    return absl::OkStatus();
+  }
   std::string value;
   if (equals != std::string::npos)
     value = argument.substr(equals + 1);

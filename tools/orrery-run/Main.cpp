@@ -1,8 +1,8 @@
 // orrery-run: one rank of a run.
 //
 //   mpirun -n N orrery-run PLAN [--data PREFIX] [--steps K] [--load PATH]
-//          [--save DIR] [--metrics FILE.jsonl] [--trace FILE.json] [--threads
-//          T]
+//          [--save DIR] [--metrics FILE.jsonl] [--trace FILE.json]
+//          [--threads T] [--benchmark] [--profile] [--allow-tf32]
 //
 // Exit codes: 0 done, 1 an error that was shown, 2 a bad command line.
 #include "runtime/comm/mpi/MpiWorld.h"

@@ -33,6 +33,9 @@ public:
     return {absl::StrCat("threads ", threads, ", arena ", memory.size(),
                          " bytes, scratch ", scratch.size(), " bytes")};
   }
+  int64_t memoryBytes() const override {
+    return memory.size() + scratch.size();
+  }
   void setTrace(Trace *to) override { trace = to; }
 
 private:

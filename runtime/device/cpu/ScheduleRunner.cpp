@@ -103,11 +103,12 @@ absl::Status ScheduleRunner::runInstructions(const TimelineRun &run,
   for (PreparedInstruction &instruction : program.instructions) {
     const bool moves =
         std::holds_alternative<PreparedTransfer>(instruction.kind);
+    const size_t own = moves ? transfer++ : transfer;
     if (instruction.lastRunOnly && !run.last)
       continue;
     const double begin = trace ? trace->now() : 0;
     absl::Status status = moves
-                              ? runTransfer(run, transfer++)
+                              ? runTransfer(run, own)
                               : dispatch(instruction, run.microbatch, context);
     if (!status.ok())
       return inContext(status, program.name, run.microbatch, instruction.label);
