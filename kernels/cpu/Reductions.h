@@ -5,6 +5,7 @@
 #define ORRERY_KERNELS_CPU_REDUCTIONS_H
 
 #include "absl/status/status.h"
+#include "kernels/FlatReduction.h"
 #include "kernels/cpu/ElementType.h"
 
 #include <cstdint>
@@ -18,8 +19,6 @@ absl::Status columnSum(ElementType type, const void *in, int64_t rows,
                        int64_t columns, int64_t rowStride, int64_t columnStride,
                        float *out, int64_t outStride, bool accumulate,
                        int threads);
-
-enum class FlatReduction { SquareSum, CountZeros, CountNotFinite };
 
 /// *out = the reduction of `count` contiguous elements, accumulated in F64.
 absl::Status flatReduce(FlatReduction reduction, ElementType type,

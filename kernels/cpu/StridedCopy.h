@@ -3,24 +3,13 @@
 #define ORRERY_KERNELS_CPU_STRIDEDCOPY_H
 
 #include "absl/status/status.h"
+#include "kernels/CopyPlan.h"
 #include "kernels/cpu/ElementType.h"
 
-#include <array>
 #include <cstdint>
 #include <span>
 
 namespace orrery::kernels {
-
-/// A copy prepared once: dimensions of size one dropped, neighbours that are
-/// contiguous in both views merged, at most kMaxRank left.
-struct CopyPlan {
-  static constexpr int kMaxRank = 6;
-  int rank = 0;
-  int64_t elementBytes = 0;
-  std::array<int64_t, kMaxRank> shape = {};
-  std::array<int64_t, kMaxRank> in = {}; // strides, elements
-  std::array<int64_t, kMaxRank> out = {};
-};
 
 /// Unimplemented when more than kMaxRank dimensions are left after merging.
 absl::Status planCopy(ElementType type, std::span<const int64_t> shape,
