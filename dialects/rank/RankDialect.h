@@ -15,6 +15,10 @@ namespace orrery::rank {
 /// Names of discardable attributes on instructions.
 inline constexpr llvm::StringLiteral kLabelAttr = "rank.label";
 inline constexpr llvm::StringLiteral kFlopsAttr = "rank.flops";
+/// I64: which stream of the device runs the instruction; absent: 0.
+inline constexpr llvm::StringLiteral kStreamAttr = "rank.stream";
+/// Unit: runs in its program's last run of a step only.
+inline constexpr llvm::StringLiteral kLastRunOnlyAttr = "rank.last_run_only";
 } // namespace orrery::rank
 
 #endif // ORRERY_DIALECTS_RANK_RANKDIALECT_H

@@ -129,6 +129,9 @@ LogicalResult ClassEmitter::emitProgram(rank::ProgramOp op) {
     instruction.set_layer(layer ? layer.getInt() : -1);
     if (auto flops = nested.getAttrOfType<IntegerAttr>(rank::kFlopsAttr))
       instruction.set_flops(flops.getInt());
+    if (auto stream = nested.getAttrOfType<IntegerAttr>(rank::kStreamAttr))
+      instruction.set_stream(stream.getInt());
+    instruction.set_last_run_only(nested.hasAttr(rank::kLastRunOnlyAttr));
     if (failed(emitInstruction(&nested, instruction)))
       return failure();
   }

@@ -21,6 +21,25 @@ def RankLower : Pass<"rank-lower", "::mlir::ModuleOp"> {
   let dependentDialects = ["::orrery::rank::RankDialect"];
 }
 
+def RankOverlapGradients
+    : Pass<"rank-overlap-gradients", "::mlir::ModuleOp"> {
+  let summary = "Sums gradients over replicas beside the last backward";
+  let description = [{
+    The update's all-reduce of a gradient becomes all-reduces of pieces, each
+    behind the last instruction of the backward that adds to the piece; they run
+    in the step's last backward only, on a stream of their own. The wire's time
+    for n bytes at bandwidth w hides behind the rest of the backward, all but
+    that of the piece that is ready last: piece / w instead of n / w.
+
+    *Before:* @update begins with all_reduce ops of whole gradients.
+    *After:* @backward has them, marked `rank.last_run_only`, `rank.stream` 1.
+    What spans pipeline stages stays, since stages end at different times.
+  }];
+  let options = [Option<"pieceBytes", "piece-bytes", "int64_t", "67108864",
+                        "Largest piece, in bytes">];
+  let dependentDialects = ["::orrery::rank::RankDialect"];
+}
+
 def RankSchedule : Pass<"rank-schedule", "::mlir::ModuleOp"> {
   let summary = "Orders the programs of a step over microbatches (1F1B)";
   let description = [{

@@ -102,6 +102,8 @@ orrery::countTraffic(const plan::Plan &plan, const plan::RankClass &rankClass,
       std::string operation, group;
       Traffic call = countCall(plan, instruction, operation, group);
       int64_t times = runs[program.name()];
+      if (instruction.last_run_only())
+        times = std::min<int64_t>(times, 1);
       if (operation.empty() || times == 0)
         continue;
       Traffic &sum = total[{operation, group}];
