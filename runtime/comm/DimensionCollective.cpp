@@ -41,12 +41,13 @@ absl::Status DimensionCollective::create(Kind kind, Reduction reduction,
                                          int members,
                                          DimensionCollective &out) {
   out = DimensionCollective();
-  out.kind = kind;
-  out.reduction = reduction;
-  out.type = type;
+  Steps &todo = out.todo;
+  todo.kind = kind;
+  todo.reduction = reduction;
+  todo.type = type;
   const int64_t bytes = elementBytes(type);
   const int64_t elements = product(shape);
-  out.count = elements;
+  todo.count = elements;
   if (kind == Kind::AllReduce)
     return absl::OkStatus();
   const int rank = static_cast<int>(shape.size());
@@ -64,38 +65,36 @@ absl::Status DimensionCollective::create(Kind kind, Reduction reduction,
                      " does not divide evenly over ", members, " members"));
   if (kind == Kind::AllGather) {
     const int64_t outer = product(shape.first(dimension));
-    out.after = {outer, elements / outer * bytes, members};
+    todo.after = {outer, elements / outer * bytes, members};
   } else {
-    out.count = elements / members;
+    todo.count = elements / members;
     const int64_t outer = product(shape.first(dimension));
-    out.before = {outer, out.count / outer * bytes, members};
+    todo.before = {outer, todo.count / outer * bytes, members};
   }
   if (all) {
     std::vector<int64_t> block(shape.begin(), shape.end());
     block[dimension] /= members;
     const int64_t outer =
         product(std::span<const int64_t>(block).first(concatDimension));
-    out.after = {outer, out.count / outer * bytes, members};
+    todo.after = {outer, todo.count / outer * bytes, members};
   }
-  const int64_t whole = out.count * members * bytes;
-  out.scratch =
-      (out.before.outer > 1 ? whole : 0) + (out.after.outer > 1 ? whole : 0);
   return absl::OkStatus();
 }
 
 absl::Status DimensionCollective::run(Communicator &group, const void *in,
                                       void *out, void *scratchMemory) const {
+  const auto &[kind, reduction, type, count, before, after] = todo;
   if (kind == Kind::AllReduce)
     return group.allReduce(in, out, count, type, reduction);
   std::byte *memory = static_cast<std::byte *>(scratchMemory);
   const void *from = in;
   void *to = out;
-  if (before.outer > 1) {
+  if (before.needed()) {
     before.pack(static_cast<const std::byte *>(in), memory);
     from = memory;
-    memory += before.outer * before.run * before.parts;
+    memory += before.bytes();
   }
-  if (after.outer > 1)
+  if (after.needed())
     to = memory;
   absl::Status status;
   switch (kind) {
@@ -111,7 +110,7 @@ absl::Status DimensionCollective::run(Communicator &group, const void *in,
   case Kind::AllReduce:
     break;
   }
-  if (status.ok() && after.outer > 1)
+  if (status.ok() && after.needed())
     after.unpack(memory, static_cast<std::byte *>(out));
   return status;
 }

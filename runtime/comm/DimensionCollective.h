@@ -1,6 +1,7 @@
-// Collectives along one dimension of a row-major tensor in host memory: the
-// flat collective, with packing before or unpacking behind it where the
-// dimension is not the outermost.
+// Collectives along one dimension of a row-major tensor: the flat collective,
+// with packing before or unpacking behind it where the dimension is not the
+// outermost. Runs in host memory here; in a GPU's it is run by
+// nccl/DeviceCollective.h.
 //
 // all-gather of [2, 3] along dimension 1 over two members, outer 2:
 //   member 0  a b c   member 1  A B C        flat:     a b c d e f A B C D E F
@@ -25,6 +26,29 @@ class DimensionCollective {
 public:
   enum class Kind { AllReduce, AllGather, ReduceScatter, AllToAll };
 
+  /// `parts` runs of `run` bytes lie behind each other in each of `outer` rows;
+  /// with one row there is nothing to do.
+  struct Interleave {
+    int64_t outer = 1;
+    int64_t run = 0;
+    int64_t parts = 1;
+
+    bool needed() const { return outer > 1; }
+    int64_t bytes() const { return needed() ? outer * run * parts : 0; }
+    /// [outer, parts, run] -> [parts, outer, run] and back.
+    void pack(const std::byte *in, std::byte *out) const;
+    void unpack(const std::byte *in, std::byte *out) const;
+  };
+
+  /// What to do: pack the input, run the flat collective, unpack its output.
+  struct Steps {
+    Kind kind = Kind::AllReduce;
+    Reduction reduction = Reduction::Sum;
+    plan::ElementType type = plan::F32;
+    int64_t count = 0; // of the flat collective
+    Interleave before, after;
+  };
+
   DimensionCollective() = default;
 
   /// `shape` is the input's. `dimension`: gathered, scattered or split;
@@ -36,29 +60,17 @@ public:
                              int concatDimension, int members,
                              DimensionCollective &out);
 
-  int64_t scratchBytes() const { return scratch; }
+  const Steps &steps() const { return todo; }
+  int64_t scratchBytes() const {
+    return todo.before.bytes() + todo.after.bytes();
+  }
 
   /// `in` and `out` are contiguous; they may be the same for AllReduce only.
   absl::Status run(Communicator &group, const void *in, void *out,
                    void *scratchMemory) const;
 
 private:
-  // `parts` runs of `run` bytes lie behind each other in each of `outer` rows.
-  struct Interleave {
-    int64_t outer = 1;
-    int64_t run = 0;
-    int64_t parts = 1;
-    // [outer, parts, run] -> [parts, outer, run] and back.
-    void pack(const std::byte *in, std::byte *out) const;
-    void unpack(const std::byte *in, std::byte *out) const;
-  };
-
-  Kind kind = Kind::AllReduce;
-  Reduction reduction = Reduction::Sum;
-  plan::ElementType type = plan::F32;
-  int64_t count = 0; // of the flat collective
-  Interleave before, after;
-  int64_t scratch = 0;
+  Steps todo;
 };
 
 } // namespace orrery::runtime
