@@ -35,6 +35,14 @@ std::optional<Group> Group::get(Operation *op) {
             int64_t last = group.shape.size() - 1;
             return reduce.getDims() == ArrayRef<int64_t>{last};
           })
+          .Case([&](PartialSumOp sum) {
+            // Its result leaves the space; as seen from there it has no rows.
+            isWholeSpace(sum.getOperand());
+            group.usesColumns = true;
+            lies(sum.getResult(),
+                 {static_cast<int64_t>(group.shape.size()) - 1});
+            return group.shape.size() > 1;
+          })
           .Case([&](PickOp pick) {
             isWholeSpace(pick.getOperand());
             group.usesColumns = true;
@@ -114,6 +122,9 @@ std::optional<Group> orrery::passes::merge(const Group &a, const Group &b,
   }
   if (!moved)
     return std::nullopt;
+  // What reads sums over rows has to wait for all rows.
+  if (shared.getDefiningOp<PartialSumOp>())
+    return std::nullopt;
 
   for (auto &[value, dims] : moved->dims)
     if (merged->dims.insert({value, dims}).first->second != dims)
@@ -123,7 +134,8 @@ std::optional<Group> orrery::passes::merge(const Group &a, const Group &b,
 
   llvm::DenseSet<Value> results(merged->results.begin(), merged->results.end());
   for (Value value : merged->results)
-    if (!merged->canWrite(merged->dims.find(value)->second) &&
+    if (!value.getDefiningOp<PartialSumOp>() &&
+        !merged->canWrite(merged->dims.find(value)->second) &&
         !isUsedOnlyBy(value, results))
       return std::nullopt;
   return merged;

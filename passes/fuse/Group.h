@@ -39,7 +39,8 @@ struct Group {
 /// - a value would lie in the space in two ways (x[i] and x[j] in [i, j]);
 /// - a reduction would no longer be over the columns;
 /// - a result without all rows would be needed outside: rows are split among
-///   threads, so nobody could write it.
+///   threads, so nobody could write it; sums by `dfg.partial_sum` excepted;
+/// - `shared` is such a sum: its readers wait for all rows.
 std::optional<Group> merge(const Group &a, const Group &b, mlir::Value shared);
 
 } // namespace orrery::passes

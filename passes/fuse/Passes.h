@@ -15,8 +15,16 @@ namespace orrery::passes {
 #define GEN_PASS_REGISTRATION
 #include "passes/fuse/Passes.h.inc"
 
+/// What the device wants of the stage.
+struct FuseOptions {
+  /// Elements of the partial sums of dfg-split-column-sums; 0: no such pass.
+  int64_t partialSumElements = 0;
+  int64_t minPartialSums = 128;
+};
+
 /// Appends the stage to a pipeline over the outermost module.
-void buildFusePipeline(mlir::OpPassManager &pipeline);
+void buildFusePipeline(mlir::OpPassManager &pipeline,
+                       const FuseOptions &options = {});
 
 } // namespace orrery::passes
 

@@ -33,6 +33,34 @@ def DfgDecompose : Pass<"dfg-decompose", "::mlir::ModuleOp"> {
   let dependentDialects = ["::orrery::dfg::DfgDialect"];
 }
 
+def DfgSplitColumnSums : Pass<"dfg-split-column-sums", "::mlir::ModuleOp"> {
+  let summary = "Gives sums over rows a first stage that fuses";
+  let description = [{
+    The gradients of biases and of a norm's scale and shift are sums over all
+    rows of a tensor that is at hand when it is computed. A sum of n x h
+    elements becomes sums of every p-th row, which the producer's kernel keeps
+    in registers, and a small sum over these p rows:
+
+    Before: `%g = dfg.reduce sum %x {dims = [0, 1]}
+        : tensor<64x4x32xf32> -> tensor<32xf32>`
+    After, with elements = 512:
+    ```
+    %p = dfg.partial_sum %x : tensor<64x4x32xf32> -> tensor<16x32xf32>
+    %g = dfg.reduce sum %p {dims = [0]} : tensor<16x32xf32> -> tensor<32xf32>
+    ```
+    Saves reading x again, and writing it where only the sum needs it: a layer
+    norm's backward no longer writes and reads two f32 tensors of [s, b, h].
+
+    p = elements / h, at least `min-parts`: enough for every multiprocessor to
+    work on rows of its own. Sums of fewer than 4 p rows stay.
+  }];
+  let options = [
+    Option<"elements", "elements", "int64_t", "1048576",
+           "Elements of the partial sums">,
+    Option<"minParts", "min-parts", "int64_t", "128", "Least partial sums">];
+  let dependentDialects = ["::orrery::dfg::DfgDialect"];
+}
+
 def DfgFuse : Pass<"dfg-fuse", "::mlir::ModuleOp"> {
   let summary = "Groups fusable ops of one iteration space into kernels";
   let description = [{

@@ -3,7 +3,14 @@
 
 #include "mlir/Pass/PassManager.h"
 
-void orrery::passes::buildFusePipeline(mlir::OpPassManager &pipeline) {
+void orrery::passes::buildFusePipeline(mlir::OpPassManager &pipeline,
+                                       const FuseOptions &options) {
   pipeline.addPass(createDfgDecompose());
+  if (options.partialSumElements > 0) {
+    DfgSplitColumnSumsOptions split;
+    split.elements = options.partialSumElements;
+    split.minParts = options.minPartialSums;
+    pipeline.addPass(createDfgSplitColumnSums(split));
+  }
   pipeline.addPass(createDfgFuse());
 }

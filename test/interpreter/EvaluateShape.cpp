@@ -59,6 +59,16 @@ static Tensors reduce(dfg::ReduceOp op, const Tensor &x) {
   return {result};
 }
 
+static Tensors partialSum(dfg::PartialSumOp op, const Tensor &x) {
+  Tensor result(resultShape(op), 0);
+  int64_t parts = result.shape[0], columns = result.shape[1];
+  for (size_t i = 0; i < x.data.size(); ++i) {
+    int64_t row = static_cast<int64_t>(i) / columns;
+    result.data[row % parts * columns + i % columns] += x.data[i];
+  }
+  return {result};
+}
+
 static Tensors slice(dfg::SliceOp op, const Tensor &x) {
   Shape start(x.shape.size(), 0);
   start[op.getDim()] = op.getStart();
@@ -98,6 +108,7 @@ std::optional<Tensors> interpreter::evaluateShape(Operation *op, Operands x,
   return llvm::TypeSwitch<Operation *, Result>(op)
       .Case([&](dfg::BroadcastOp op) { return broadcast(op, *x[0]); })
       .Case([&](dfg::ReduceOp op) { return reduce(op, *x[0]); })
+      .Case([&](dfg::PartialSumOp op) { return partialSum(op, *x[0]); })
       .Case([&](dfg::ReshapeOp op) {
         Tensor result = *x[0];
         result.shape = resultShape(op);

@@ -12,7 +12,8 @@ def Dfg_FusedOp : Dfg_Op<"fused", [IsolatedFromAbove, SingleBlock,
     All its ops share one iteration space: `shape`, whose last dimension is the
     columns and whose others are the rows. A value in it has the full shape or
     lacks some of its dimensions: one number per row lacks the columns, a bias
-    lacks the rows, a single number lacks all.
+    lacks the rows, a single number lacks all. Sums over rows leave the space by
+    `dfg.partial_sum`, whose result is only yielded.
 
     Example:
     ```

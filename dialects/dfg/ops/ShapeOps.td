@@ -46,6 +46,30 @@ def Dfg_ReduceOp : Dfg_Op<"reduce", [Pure, Fusable, Shardable,
   let hasVerifier = 1;
 }
 
+def Dfg_PartialSumOp : Dfg_Op<"partial_sum", [Pure, Fusable]> {
+  let summary = "Sums every n-th row, a first stage of a sum over rows";
+  let description = [{
+    With the operand as rows (all dimensions but the last) and columns, and n
+    the result's first dimension:
+
+      result[p, c] = sum over k of operand[p + k n, c], in f32 or wider
+
+    so that reduce_sum(x over rows) = reduce_sum(partial_sum(x) over p). Inside
+    a fused region whoever computes rows p, p + n, … keeps the sums at hand:
+    the operand need not be written and read again.
+
+    Example: `%0 = dfg.partial_sum %x
+        : tensor<64x4x32xf32> -> tensor<16x32xf32>`
+    - (C1) the result is [n, columns] with 1 <= n <= rows; (C2) it has 32-bit or
+      wider floats.
+  }];
+  let arguments = (ins Dfg_Tensor:$operand);
+  let results = (outs Dfg_Tensor:$result);
+  let assemblyFormat =
+      "$operand attr-dict `:` type($operand) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Dfg_ReshapeOp : Dfg_Op<"reshape", [Pure, Shardable, Differentiable]> {
   let summary = "Reads a tensor in row-major order as another shape";
   let description = [{

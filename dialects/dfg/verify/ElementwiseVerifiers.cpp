@@ -78,6 +78,24 @@ LogicalResult ReduceOp::verify() {
                       from.getElementType());
 }
 
+LogicalResult PartialSumOp::verify() {
+  RankedTensorType from = getOperand().getType(), to = getResult().getType();
+  if (from.getRank() == 0)
+    return emitOpError("operand has no columns"); // C1
+  int64_t columns = from.getShape().back();
+  int64_t rows = columns ? from.getNumElements() / columns : 0;
+  if (to.getRank() != 2 || to.getDimSize(1) != columns ||
+      to.getDimSize(0) < 1 || to.getDimSize(0) > rows) // C1
+    return emitOpError() << "result of shape " << shapeText(to.getShape())
+                         << " must have 1 to " << rows << " rows of " << columns
+                         << " columns";
+  if (!isa<FloatType>(to.getElementType()) ||
+      to.getElementTypeBitWidth() < 32) // C2
+    return emitOpError() << "result has elements of type "
+                         << to.getElementType() << ", sums need f32 or wider";
+  return success();
+}
+
 LogicalResult ReshapeOp::verify() {
   RankedTensorType from = getOperand().getType(), to = getResult().getType();
   if (from.getNumElements() != to.getNumElements()) // C1

@@ -56,6 +56,30 @@ func.func @reduce_c3(%x: tensor<4x8xbf16>) {
 
 // -----
 
+func.func @partial_sum_c1_parts(%x: tensor<4x2x8xf32>) {
+  // expected-error @+1 {{'dfg.partial_sum' op result of shape 9x8 must have 1 to 8 rows of 8 columns}}
+  %0 = dfg.partial_sum %x : tensor<4x2x8xf32> -> tensor<9x8xf32>
+  return
+}
+
+// -----
+
+func.func @partial_sum_c1_columns(%x: tensor<4x2x8xf32>) {
+  // expected-error @+1 {{'dfg.partial_sum' op result of shape 2x4 must have 1 to 8 rows of 8 columns}}
+  %0 = dfg.partial_sum %x : tensor<4x2x8xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @partial_sum_c2(%x: tensor<4x2x8xbf16>) {
+  // expected-error @+1 {{'dfg.partial_sum' op result has elements of type 'bf16', sums need f32 or wider}}
+  %0 = dfg.partial_sum %x : tensor<4x2x8xbf16> -> tensor<2x8xbf16>
+  return
+}
+
+// -----
+
 func.func @reshape_c1(%x: tensor<4x6xf32>) {
   // expected-error @+1 {{'dfg.reshape' op operand of shape 4x6 has 24 elements, result of shape 5x5 has 25}}
   %0 = dfg.reshape %x : tensor<4x6xf32> to tensor<5x5xf32>

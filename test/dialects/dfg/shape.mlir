@@ -20,6 +20,13 @@ func.func @reduce(%x: tensor<4x8x2xf32>) {
   return
 }
 
+// CHECK-LABEL: func.func @partial_sum
+func.func @partial_sum(%x: tensor<4x2x8xbf16>) {
+  // CHECK: dfg.partial_sum %{{.*}} : tensor<4x2x8xbf16> -> tensor<3x8xf32>
+  %0 = dfg.partial_sum %x : tensor<4x2x8xbf16> -> tensor<3x8xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @views
 func.func @views(%x: tensor<4x6xf32>, %ids: tensor<4x6xi32>) {
   // CHECK: dfg.reshape %{{.*}} : tensor<4x6xf32> to tensor<4x2x3xf32>

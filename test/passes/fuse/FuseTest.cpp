@@ -16,7 +16,7 @@ using namespace orrery::interpreter;
 using namespace orrery::passes;
 using namespace orrery::test;
 
-static auto passesOf(Layout layout, bool fuse) {
+static auto passesOf(Layout layout, bool fuse, FuseOptions options = {}) {
   return [=](mlir::OpPassManager &manager) {
     manager.addPass(createDfgDifferentiate());
     manager.addPass(createDfgStage());
@@ -28,7 +28,7 @@ static auto passesOf(Layout layout, bool fuse) {
     update.clip = 0.1;
     manager.addPass(createDfgUpdate(update));
     if (fuse)
-      buildFusePipeline(manager);
+      buildFusePipeline(manager, options);
   };
 }
 
@@ -45,10 +45,10 @@ static void runStep(Interpreter &interpreter, const job::JobSpec &job) {
 
 class Fusion : public testing::TestWithParam<Layout> {};
 
-TEST_P(Fusion, KeepsTheMeaningOfAStep) {
-  job::JobSpec job = tinyJob(GetParam());
-  TinyGpt plain(job, passesOf(GetParam(), false));
-  TinyGpt fused(job, passesOf(GetParam(), true));
+static void expectSameStep(const Layout &layout, FuseOptions options) {
+  job::JobSpec job = tinyJob(layout);
+  TinyGpt plain(job, passesOf(layout, false));
+  TinyGpt fused(job, passesOf(layout, true, options));
   ASSERT_TRUE(plain.isBuilt() && fused.isBuilt());
   Interpreter before(*plain), after(*fused);
   runStep(before, job);
@@ -64,6 +64,23 @@ TEST_P(Fusion, KeepsTheMeaningOfAStep) {
               1e-6)
         << name.str();
   }
+}
+
+TEST_P(Fusion, KeepsTheMeaningOfAStep) { expectSameStep(GetParam(), {}); }
+
+TEST_P(Fusion, KeepsTheMeaningOfAStepWithPartialSums) {
+  FuseOptions options;
+  options.partialSumElements = 1;
+  options.minPartialSums = 2;
+  expectSameStep(GetParam(), options);
+  TinyGpt gpt(tinyJob(GetParam()), passesOf(GetParam(), true, options));
+  ASSERT_TRUE(gpt.isBuilt());
+  int sums = 0;
+  (*gpt).walk([&](dfg::PartialSumOp sum) {
+    EXPECT_TRUE(mlir::isa<dfg::FusedOp>(sum->getParentOp()));
+    ++sums;
+  });
+  EXPECT_GT(sums, 0);
 }
 
 TEST_P(Fusion, LeavesOnlyWhatHasAnInstruction) {
