@@ -1,0 +1,208 @@
+// What a step enqueues for small classes, without a GPU.
+#include "runtime/device/cuda/StepPlan.h"
+
+#include "runtime/device/cuda/Place.h"
+#include "test/runtime/exec/PlanText.h"
+
+#include <gtest/gtest.h>
+
+namespace orrery::runtime::cuda {
+namespace {
+
+using Kind = StepAction::Kind;
+
+// A stage between two others: x comes in, y goes out; the sum of gradients runs
+// beside the computation, in the last run only.
+constexpr const char *kMiddle = R"(
+  mesh { axes { name: "pp" size: 3 } }
+  communicators { name: "pp" axes: "pp" }
+  classes {
+    name: "middle"
+    members { stage: 0 slots: 2 warmup: 1 arena_bytes: 8192 }
+    members { stage: 1 slots: 2 warmup: 1 arena_bytes: 8192 }
+    members { stage: 2 slots: 2 warmup: 1 arena_bytes: 8192 }
+    buffers { name: "x" kind: BOUNDARY offset: 0 bytes: 256 slot_stride: 256
+              type: F32 shape: 64 }
+    buffers { name: "y" kind: BOUNDARY offset: 512 bytes: 256 slot_stride: 256
+              type: F32 shape: 64 }
+    buffers { name: "g" kind: GRADIENT offset: 1024 bytes: 256 slots: 1
+              type: F32 shape: 64 }
+    buffers { name: "lr" kind: SCALAR offset: 1280 bytes: 4 slots: 1
+              type: F32 shape: 1 }
+    buffers { name: "grad_norm" kind: SCALAR offset: 1536 bytes: 4 slots: 1
+              type: F32 shape: 1 }
+    buffers { name: "tokens" kind: INPUT offset: 2048 bytes: 256
+              slot_stride: 256 type: I32 shape: [64, 1] }
+    programs { name: "forward"
+      instructions { receive { delta: -1 view: V(0, 64) } }
+      instructions { copy { in: V(0, 64) out: V(1, 64) } }
+      instructions { embedding { table: M(2, 1, 64)
+        ids { buffer: 5 shape: [1] strides: [1] type: I32 }
+        out: M(1, 1, 64) } }
+      instructions { send { delta: 1 view: V(1, 64) tag: 7 } }
+      instructions { column_sum { in: M(1, 1, 64) out: V(2, 64)
+                                  accumulate: true } }
+      instructions { stream: 1 last_run_only: true
+        collective { in: V(2, 64) out: V(2, 64) } } }
+    train { phases { count: ALL programs: "forward" } }
+    evaluate { phases { count: ALL programs: "forward" } }
+  }
+)";
+
+// "compute:2", "setup:zero": where and what.
+std::string textOf(const StepAction &action, const Lanes &lanes) {
+  const char *kinds[] = {"keys", "scalars", "inputs", "zero", "", "read"};
+  std::string text = lanes.names()[static_cast<size_t>(action.lane)] + ":";
+  text += action.kind == Kind::Instruction
+              ? std::to_string(action.instruction)
+              : kinds[static_cast<int>(action.kind)];
+  return text + "/" + std::to_string(action.microbatch);
+}
+
+struct Listed {
+  std::vector<std::string> order;
+  std::map<std::string, std::set<std::string>> waits;
+};
+
+Listed list(const plan::Plan &plan, bool train, int64_t microbatches) {
+  auto rank = RankPlan::create(plan, 1);
+  EXPECT_TRUE(rank.ok());
+  auto lanes = Lanes::create(*rank);
+  EXPECT_TRUE(lanes.ok()) << lanes.status();
+  const StepPlan step = planStep(*rank, *lanes, train, microbatches);
+  Listed listed;
+  for (const StepAction &action : step.actions) {
+    const std::string text = textOf(action, *lanes);
+    listed.order.push_back(text);
+    for (uint32_t awaited : step.waitsOf(action)) {
+      EXPECT_GE(step.actions[awaited].event, 0);
+      listed.waits[text].insert(textOf(step.actions[awaited], *lanes));
+    }
+  }
+  return listed;
+}
+
+TEST(StepPlan, ListsAStepInOrderWithReceivesPostedAhead) {
+  const Listed step = list(planFromText(kMiddle), true, 2);
+  EXPECT_EQ(
+      step.order,
+      (std::vector<std::string>{
+          "setup:keys/0", "setup:scalars/0", "receive from rank 0:0/0",
+          "receive from rank 0:0/1", "setup:inputs/0", "setup:zero/0",
+          "compute:1/0", "compute:2/0", "send to rank 2:3/0", "compute:4/0",
+          "setup:inputs/1", "compute:1/1", "compute:2/1", "send to rank 2:3/1",
+          "compute:4/1", "stream 1:5/1", "setup:read/0"}));
+}
+
+TEST(StepPlan, WaitsForProducersAndForReadersOfAFreeSlot) {
+  Listed step = list(planFromText(kMiddle), true, 3);
+  using Set = std::set<std::string>;
+  EXPECT_EQ(step.waits["compute:1/0"], Set{"receive from rank 0:0/0"});
+  // The table is the gradient here: cleared behind the inputs.
+  EXPECT_EQ(step.waits["compute:2/0"], Set{"setup:zero/0"});
+  EXPECT_EQ(step.waits["send to rank 2:3/0"], Set{"compute:2/0"});
+  EXPECT_EQ(step.waits["compute:4/0"], Set{});
+  EXPECT_EQ(step.waits["compute:2/1"], Set{"setup:inputs/1"});
+  // Two slots: the third microbatch reuses the first one's.
+  EXPECT_EQ(step.waits["receive from rank 0:0/2"], Set{"compute:1/0"});
+  EXPECT_EQ(step.waits["setup:inputs/2"], Set{"compute:2/0"});
+  EXPECT_EQ(step.waits["compute:1/2"],
+            (Set{"receive from rank 0:0/2", "send to rank 2:3/0"}));
+  EXPECT_EQ(step.waits["stream 1:5/2"], Set{"compute:4/2"});
+  EXPECT_EQ(step.waits.count("stream 1:5/1"), 0u);
+}
+
+TEST(StepPlan, EvaluationLeavesGradientsAlone) {
+  const Listed step = list(planFromText(kMiddle), false, 1);
+  for (const std::string &action : step.order)
+    EXPECT_NE(action, "setup:zero/0");
+}
+
+TEST(StepPlan, KeysOfRandomStreamsAreCopiedBeforeTheyAreRead) {
+  plan::Plan plan = planFromText(kMiddle);
+  plan::Launch *launch = plan.mutable_classes(0)
+                             ->mutable_programs(0)
+                             ->add_instructions()
+                             ->mutable_launch();
+  launch->add_scalars()->mutable_stream()->set_name("dropout");
+  Listed step = list(plan, true, 1);
+  EXPECT_EQ(step.waits["compute:6/0"], std::set<std::string>{});
+  // An earlier wait for the inputs covers it; alone it is awaited.
+  plan.mutable_classes(0)
+      ->mutable_programs(0)
+      ->mutable_instructions()
+      ->SwapElements(0, 6);
+  step = list(plan, true, 1);
+  EXPECT_EQ(step.waits["compute:0/0"], std::set<std::string>{"setup:keys/0"});
+}
+
+TEST(Lanes, RefusesAStreamNumberOutOfRange) {
+  plan::Plan plan = planFromText(kMiddle);
+  plan.mutable_classes(0)
+      ->mutable_programs(0)
+      ->mutable_instructions(1)
+      ->set_stream(4000);
+  auto rank = RankPlan::create(plan, 1);
+  ASSERT_TRUE(rank.ok());
+  EXPECT_EQ(Lanes::create(*rank).status().code(),
+            absl::StatusCode::kOutOfRange);
+}
+
+TEST(Lanes, NumbersChannelsAlikeOnBothSides) {
+  plan::Plan plan = planFromText(kMiddle);
+  // The receive must have the send's tag to be of its channel.
+  plan.mutable_classes(0)
+      ->mutable_programs(0)
+      ->mutable_instructions(0)
+      ->mutable_receive()
+      ->set_tag(7);
+  auto sender = RankPlan::create(plan, 1);
+  auto wrong = RankPlan::create(plan, 2);
+  ASSERT_TRUE(sender.ok() && wrong.ok());
+  // Rank 2 sends outside the mesh: this class is for the middle alone.
+  EXPECT_FALSE(Lanes::create(*wrong).ok());
+  auto lanes = Lanes::create(*sender);
+  ASSERT_TRUE(lanes.ok());
+  EXPECT_EQ(lanes->channels(),
+            (std::vector<PeerChannelId>{{0, 1, 0}, {1, 2, 0}}));
+}
+
+TEST(Ranges, MergesNeighboursAndStopsAtOtherBuffers) {
+  plan::Plan plan = planFromText(kMiddle);
+  auto rank = RankPlan::create(plan, 1);
+  ASSERT_TRUE(rank.ok());
+  auto bounds = [&] {
+    std::vector<std::pair<uint64_t, uint64_t>> result;
+    for (const ArenaRange &range : rangesOf(*rank, plan::Buffer::SCALAR))
+      result.emplace_back(range.begin, range.end);
+    return result;
+  };
+  using Bounds = std::vector<std::pair<uint64_t, uint64_t>>;
+  EXPECT_EQ(bounds(), (Bounds{{1280, 1540}}));
+  plan::Buffer *work = plan.mutable_classes(0)->add_buffers();
+  work->set_kind(plan::Buffer::WORK);
+  work->set_offset(1344);
+  work->set_bytes(64);
+  work->set_slots(1);
+  EXPECT_EQ(bounds(), (Bounds{{1280, 1284}, {1536, 1540}}));
+}
+
+TEST(Place, FollowsSlotsAndStridesOfEitherSign) {
+  EXPECT_EQ((Place{100, 64, 3}.at(4)), 164);
+  plan::View view;
+  view.set_type(plan::F32);
+  for (int64_t size : {2, 3})
+    view.add_shape(size);
+  for (int64_t stride : {8, 2})
+    view.add_strides(stride);
+  EXPECT_EQ(extentOf(view).begin, 0);
+  EXPECT_EQ(extentOf(view).end, 52);
+  view.set_strides(1, -2);
+  EXPECT_EQ(extentOf(view).begin, -16);
+  EXPECT_EQ(extentOf(view).end, 36);
+  view.set_shape(0, 0);
+  EXPECT_EQ(extentOf(view).end, 0);
+}
+
+} // namespace
+} // namespace orrery::runtime::cuda
