@@ -21,8 +21,7 @@ class Workbench {
 public:
   Workbench() = default;
   ~Workbench() {
-    // Freeing waits for the device; an error of the work itself was or will be
-    // reported by whoever waits for it.
+    // An error of the work itself was reported when it was waited for.
     if (memory)
       cudaFree(memory);
     if (done)
@@ -49,10 +48,16 @@ public:
                         "cudaMemsetAsync");
     return status;
   }
-  absl::Status finish(const NcclWorld &world) {
-    absl::Status status =
-        toStatus(cudaEventRecord(done, stream), "cudaEventRecord");
-    return status.ok() ? world.wait(done) : status;
+  // Waits for what was enqueued with `status`. Freeing memory waits for the
+  // device, so what cannot end is aborted first.
+  absl::Status finish(NcclWorld &world, absl::Status status) {
+    if (status.ok())
+      status = toStatus(cudaEventRecord(done, stream), "cudaEventRecord");
+    if (status.ok())
+      status = world.wait(done);
+    if (!status.ok())
+      world.abort().IgnoreError(); // the first error says more
+    return status;
   }
 
   void *memory = nullptr;
@@ -101,6 +106,7 @@ absl::Status NcclWorld::warmUp(std::span<const DeviceCall> calls) {
   if (absl::Status status = bench.setUp(bytes); !status.ok())
     return status;
   std::byte *memory = static_cast<std::byte *>(bench.memory);
+  absl::Status status;
   for (const DeviceCall &call : distinct) {
     const int64_t own =
         call.group->rank() * call.count * elementBytes(call.type);
@@ -112,10 +118,11 @@ absl::Status NcclWorld::warmUp(std::span<const DeviceCall> calls) {
       out += own;
     else if (call.kind == DeviceCall::Kind::AllToAll)
       out += call.bytes();
-    if (absl::Status status = call.run(in, out, bench.stream); !status.ok())
-      return status;
+    status.Update(call.run(in, out, bench.stream));
+    if (!status.ok())
+      break;
   }
-  return bench.finish(*this);
+  return bench.finish(*this, status);
 }
 
 absl::Status NcclWorld::warmUpChannels(std::span<PeerChannel *const> channels) {
@@ -124,14 +131,14 @@ absl::Status NcclWorld::warmUpChannels(std::span<PeerChannel *const> channels) {
   Workbench bench;
   if (absl::Status status = bench.setUp(1); !status.ok())
     return status;
+  absl::Status status;
   for (const PeerChannel *channel : channels) {
-    absl::Status status = channel->sender
-                              ? channel->send(bench.memory, 1, bench.stream)
-                              : channel->receive(bench.memory, 1, bench.stream);
+    status = channel->sender ? channel->send(bench.memory, 1, bench.stream)
+                             : channel->receive(bench.memory, 1, bench.stream);
     if (!status.ok())
-      return status;
+      break;
   }
-  return bench.finish(*this);
+  return bench.finish(*this, status);
 }
 
 } // namespace orrery::runtime

@@ -52,13 +52,16 @@ public:
   createChannels(Communicator &world, std::span<const PeerChannelId> ids);
 
   /// Runs each distinct call once, in order, on memory that is free again
-  /// afterwards. Members of a group list its calls in the same order.
+  /// afterwards. Members of a group list its calls in the same order. Aborts
+  /// after an error.
   absl::Status warmUp(std::span<const DeviceCall> calls);
 
   /// Errors that appeared since enqueuing, such as another rank's end.
   absl::Status checkAsync() const;
 
-  /// Waits for `event`, returning early with an error of checkAsync.
+  /// Waits for `event`, returning early with an error of checkAsync; then
+  /// abort() must come before anything that waits for the device, such as
+  /// freeing its memory.
   absl::Status wait(cudaEvent_t event) const;
 
   /// Ends what is running on the device, without waiting for other ranks;
