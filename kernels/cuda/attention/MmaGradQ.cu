@@ -1,0 +1,35 @@
+// Launches of the 16-bit kernels for gradQ.
+#include "kernels/cuda/attention/Launch.h"
+#include "kernels/cuda/attention/MmaGradQ.cuh"
+
+namespace orrery::kernels::cuda::flash {
+namespace {
+
+template <class T, int D>
+cudaError_t gradQ(const Parameters &p, int64_t headsInAll,
+                  cudaStream_t stream) {
+  return launch(&mmaGradQ<T, D>,
+                headsInAll * tilesOf(p.sequence, MmaGradQSize<D>::kRows),
+                kMmaThreads, mmaGradQBytes<T, D>(), p, stream);
+}
+
+} // namespace
+
+template <class T>
+cudaError_t launchMmaGradQ(const Parameters &p, int64_t headsInAll,
+                           cudaStream_t stream) {
+  if (p.dim <= 64)
+    return gradQ<T, 64>(p, headsInAll, stream);
+  if (p.dim <= 96)
+    return gradQ<T, 96>(p, headsInAll, stream);
+  if (p.dim <= 128)
+    return gradQ<T, 128>(p, headsInAll, stream);
+  return gradQ<T, 256>(p, headsInAll, stream);
+}
+
+template cudaError_t launchMmaGradQ<Half>(const Parameters &, int64_t,
+                                          cudaStream_t);
+template cudaError_t launchMmaGradQ<Bfloat16>(const Parameters &, int64_t,
+                                              cudaStream_t);
+
+} // namespace orrery::kernels::cuda::flash
