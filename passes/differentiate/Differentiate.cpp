@@ -80,7 +80,7 @@ struct DfgDifferentiatePass
     if (failed(begin))
       return failure();
     eraseDeadBackward(*begin);
-    Stash stash = chooseStash(*begin, recomputeLayers);
+    Stash stash = chooseStash(*begin, recomputeLayers, productEpilogues);
     report(stash);
     rematerialize(*begin, stash);
     return success();

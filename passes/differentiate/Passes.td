@@ -19,7 +19,9 @@ def DfgDifferentiate : Pass<"dfg-differentiate", "::mlir::ModuleOp"> {
     what passes from one layer (group) to the next is not. Among all choices
     the one with the fewest kept bytes is taken (a minimum cut), where a value
     that the forward would write to memory for this alone counts 9/8; at equal
-    cost the one that recomputes least.
+    cost the one that recomputes least. Written anyway is what an op outside of
+    kernels reads, a residual sum, which a later kernel reads behind the
+    products between, and, with `product-epilogues`, the x w + b of a gelu.
 
     Before: forward over global tensors, `dfg.layer` on every op.
     After: `dfg.begin_backward` and the backward behind it, ops with the
@@ -30,7 +32,8 @@ def DfgDifferentiate : Pass<"dfg-differentiate", "::mlir::ModuleOp"> {
     four matrix products (9 h), attention (h), two norms and two residuals
     (4 h): 14 h numbers per token; with `recompute-layers=N` it is h / N.
 
-    Example: of y = gelu(x w + b) it keeps x w alone:
+    Example: of y = gelu(x w + b) it keeps x w alone (x w + b, of the same size,
+    with `product-epilogues`):
     ```
     %0 = dfg.matmul "sbi,oi->sbo" %x, %w …
     …
@@ -41,7 +44,10 @@ def DfgDifferentiate : Pass<"dfg-differentiate", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"recomputeLayers", "recompute-layers", "int64_t", "0",
-           "Layers of a group that is recomputed from its input; 0: none">
+           "Layers of a group that is recomputed from its input; 0: none">,
+    Option<"productEpilogues", "product-epilogues", "bool", "false",
+           "Matrix products add their bias themselves: x w + b under a gelu "
+           "costs no write">
   ];
   let dependentDialects = ["::orrery::dfg::DfgDialect"];
 }

@@ -5,8 +5,7 @@
 // results, one that cannot is fed by the source; what the backward reads leads
 // to the sink. The edges of the minimum cut are the values to keep:
 //
-//   source ─∞→ [x w ──4h──] ─∞→ [+ b ──4h──] ─∞→ sink        keeps x w or x w +
-//   b
+//   source ─∞→ [x w ──4h──] ─∞→ [+ b ──4h──] ─∞→ sink   keeps x w or x w + b
 #include "passes/differentiate/Stash.h"
 
 #include "passes/differentiate/MinCut.h"
@@ -18,7 +17,8 @@ using namespace orrery::passes;
 namespace {
 class StashSolver {
 public:
-  StashSolver(BeginBackwardOp begin, int64_t recomputeLayers);
+  StashSolver(BeginBackwardOp begin, int64_t recomputeLayers,
+              bool productEpilogues);
   Stash solve();
 
 private:
@@ -40,6 +40,12 @@ private:
   bool isRecomputable(Operation *op) const;
   /// True when the forward would write `value` only to keep it.
   bool livesInKernel(Value value) const;
+  /// True when a forward user of `value` waits for an op outside of kernels
+  /// that reads `value` too: the kernel that computes it must write it.
+  bool isReadByTwoKernels(Value value) const;
+  /// True for x w + b where the product can write it beside its gelu.
+  bool isWrittenByProduct(Value value) const;
+  SmallVector<Operation *> forwardUsers(Value value) const;
   /// Bytes, and an eighth more for the write that it would not need.
   int64_t cost(Value value) const;
   Nodes addValue(Value value);
@@ -47,6 +53,7 @@ private:
 
   BeginBackwardOp begin;
   int64_t recomputeLayers;
+  bool productEpilogues;
   int64_t numLayers = 0;
   MinCut graph;
   DenseMap<Value, Nodes> nodes;
@@ -73,8 +80,10 @@ static int64_t bytesOf(Value value) {
          llvm::divideCeil(type.getElementTypeBitWidth(), 8);
 }
 
-StashSolver::StashSolver(BeginBackwardOp begin, int64_t recomputeLayers)
-    : begin(begin), recomputeLayers(recomputeLayers) {
+StashSolver::StashSolver(BeginBackwardOp begin, int64_t recomputeLayers,
+                         bool productEpilogues)
+    : begin(begin), recomputeLayers(recomputeLayers),
+      productEpilogues(productEpilogues) {
   for (Operation &op : *begin->getBlock())
     numLayers = std::max(numLayers, layerOf(&op));
 }
@@ -106,11 +115,63 @@ bool StashSolver::isRecomputable(Operation *op) const {
   return isPure(op) && (isCheap(op) || isInGroup(op)) && !leavesUnit(op);
 }
 
+SmallVector<Operation *> StashSolver::forwardUsers(Value value) const {
+  SmallVector<Operation *> users;
+  for (Operation *user : value.getUsers())
+    if (!inBackward(user) && !llvm::is_contained(users, user))
+      users.push_back(user);
+  return users;
+}
+
+bool StashSolver::isReadByTwoKernels(Value value) const {
+  SmallVector<Operation *> users = forwardUsers(value);
+  if (users.size() < 2)
+    return false;
+  Operation *last = *llvm::max_element(
+      users, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  // What depends on the value, and what does so through an op of its own.
+  llvm::SmallPtrSet<Operation *, 16> depends = {value.getDefiningOp()}, behind;
+  for (Operation *op = value.getDefiningOp()->getNextNode();;
+       op = op->getNextNode()) {
+    auto reads = [&](const llvm::SmallPtrSetImpl<Operation *> &set) {
+      return llvm::any_of(op->getOperands(), [&](Value operand) {
+        return set.contains(operand.getDefiningOp());
+      });
+    };
+    bool waits = reads(behind);
+    if (waits && llvm::is_contained(users, op))
+      return true;
+    if (op == last)
+      return false;
+    if (waits || (reads(depends) && !op->hasTrait<Fusable>()))
+      behind.insert(op);
+    else if (reads(depends))
+      depends.insert(op);
+  }
+}
+
+bool StashSolver::isWrittenByProduct(Value value) const {
+  auto sum = value.getDefiningOp<AddOp>();
+  if (!productEpilogues || !sum)
+    return false;
+  SmallVector<Operation *> users = forwardUsers(value);
+  auto gelu = users.size() == 1 ? dyn_cast<GeluOp>(users.front()) : GeluOp();
+  auto isProduct = [&](Value a, Value b) {
+    return a.getDefiningOp<MatmulOp>() && b.getDefiningOp<BroadcastOp>() &&
+           forwardUsers(a).size() == 1;
+  };
+  return gelu && gelu.getForm() == GeluForm::Tanh &&
+         (isProduct(sum.getLhs(), sum.getRhs()) ||
+          isProduct(sum.getRhs(), sum.getLhs()));
+}
+
 bool StashSolver::livesInKernel(Value value) const {
   return value.getDefiningOp()->hasTrait<Fusable>() &&
-         llvm::all_of(value.getUsers(), [&](Operation *user) {
-           return inBackward(user) || user->hasTrait<Fusable>();
-         });
+         llvm::all_of(value.getUsers(),
+                      [&](Operation *user) {
+                        return inBackward(user) || user->hasTrait<Fusable>();
+                      }) &&
+         !isReadByTwoKernels(value) && !isWrittenByProduct(value);
 }
 
 int64_t StashSolver::cost(Value value) const {
@@ -183,6 +244,7 @@ Stash StashSolver::solve() {
 }
 
 Stash orrery::passes::chooseStash(BeginBackwardOp begin,
-                                  int64_t recomputeLayers) {
-  return StashSolver(begin, recomputeLayers).solve();
+                                  int64_t recomputeLayers,
+                                  bool productEpilogues) {
+  return StashSolver(begin, recomputeLayers, productEpilogues).solve();
 }

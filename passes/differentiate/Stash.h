@@ -18,8 +18,10 @@ struct StashChoice {
 using Stash = llvm::MapVector<mlir::Value, StashChoice>;
 
 /// Solves for the fewest kept bytes; see the pass's description. Groups of
-/// `recomputeLayers` layers (0: none) are recomputed from their input.
-Stash chooseStash(dfg::BeginBackwardOp begin, int64_t recomputeLayers);
+/// `recomputeLayers` layers (0: none) are recomputed from their input. With
+/// `productEpilogues` matrix products add their bias themselves.
+Stash chooseStash(dfg::BeginBackwardOp begin, int64_t recomputeLayers,
+                  bool productEpilogues);
 
 /// Computes again, before its first use in the backward, every value that
 /// `stash` does not keep.

@@ -17,10 +17,12 @@ static job::JobSpec oneRank(bool postNorm = false, bool erf = false) {
   return job;
 }
 
-static auto differentiate(int64_t recomputeLayers) {
+static auto differentiate(int64_t recomputeLayers,
+                          bool productEpilogues = false) {
   return [=](mlir::OpPassManager &manager) {
     passes::DfgDifferentiateOptions options;
     options.recomputeLayers = recomputeLayers;
+    options.productEpilogues = productEpilogues;
     manager.addPass(passes::createDfgDifferentiate(options));
   };
 }
@@ -109,6 +111,21 @@ TEST(Gradient, IsTheSameWhenLayersAreRecomputed) {
   }
 }
 
+TEST(Gradient, IsTheSameWhenProductsAddTheirBias) {
+  auto parameters = tinyParameters(oneRank());
+  TinyGpt plain(oneRank(), differentiate(0));
+  TinyGpt epilogues(oneRank(), differentiate(0, /*productEpilogues=*/true));
+  ASSERT_TRUE(plain.isBuilt() && epilogues.isBuilt());
+  Interpreter reference(*plain), other(*epilogues);
+  train(reference, parameters);
+  train(other, parameters);
+  for (auto &entry : parameters)
+    EXPECT_EQ(distance(*other.getGradient(entry.getKey()),
+                       *reference.getGradient(entry.getKey())),
+              0)
+        << entry.getKey().str();
+}
+
 /// Elements of forward values inside layers that the backward reads.
 static int64_t keptElements(mlir::ModuleOp module, int64_t numLayers) {
   auto function = module.lookupSymbol<mlir::func::FuncOp>("train");
@@ -142,6 +159,10 @@ TEST(Stash, HoldsFourteenHiddenSizesPerTokenAndLayer) {
       3 * kHidden + kHidden + kHeads + 2 * kHidden + 2 * (kHidden + 2) + kFfn;
   // Only the last layer's output is read outside of its layer.
   EXPECT_EQ(keptElements(*gpt, 2), 2 * kTokens * perToken);
+  // With the bias in the wide product's place nothing grows.
+  TinyGpt epilogues(job, differentiate(0, /*productEpilogues=*/true));
+  ASSERT_TRUE(epilogues.isBuilt());
+  EXPECT_EQ(keptElements(*epilogues, 2), 2 * kTokens * perToken);
 }
 
 TEST(Stash, HoldsOnlyLayerInputsWhenLayersAreRecomputed) {

@@ -1,5 +1,6 @@
 // RUN: orrery-opt --dfg-differentiate --split-input-file %s | FileCheck %s
 // RUN: orrery-opt --dfg-differentiate=recompute-layers=1 --split-input-file %s | FileCheck %s --check-prefix=GROUP
+// RUN: orrery-opt --dfg-differentiate=product-epilogues --split-input-file %s | FileCheck %s --check-prefix=EPILOGUE
 // RUN: orrery-opt --dfg-differentiate --split-input-file --remarks-filter=dfg-differentiate %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Of gelu(x w + b) the product is kept; sum and gelu are cheap.
@@ -18,6 +19,14 @@
 // CHECK-NEXT:    %[[DW:.*]] = dfg.matmul "sbo,sbi->oi" %[[DZ]], %arg0
 // CHECK-NEXT:    dfg.accumulate_grad @w, %[[DW]]
 // CHECK-NEXT:    return
+
+// A product that adds its bias itself writes the sum: that is kept.
+// EPILOGUE-LABEL: func.func @gelu
+// EPILOGUE:         %[[Z:.*]] = dfg.add
+// EPILOGUE:         dfg.begin_backward
+// EPILOGUE-NOT:     dfg.recompute
+// EPILOGUE:         dfg.gelu_grad tanh %{{.*}}, %[[Z]]
+// EPILOGUE:         return
 
 // REMARK-DAG: [Analysis] Keep | Category:dfg-differentiate | {{.*}}dfg.matmul: costly to compute again
 // REMARK-DAG: [Analysis] Recompute | Category:dfg-differentiate | {{.*}}dfg.add: cheaper to compute again than to keep
@@ -116,6 +125,37 @@ module {
     %l = dfg.reduce sum %y {dims = array<i64: 0, 1>, dfg.layer = 2 : i64}
         : tensor<3x4xf32> -> tensor<f32>
     dfg.metric "loss", %l {objective, dfg.layer = 2 : i64} : tensor<f32>
+    return
+  }
+}
+
+// -----
+
+// A residual sum is written for the kernel behind the products: keeping it
+// costs no write, though only ops of kernels read it, and saves adding again.
+// CHECK-LABEL: func.func @residual
+// CHECK:         %[[R:.*]] = dfg.add %arg0
+// CHECK:         dfg.begin_backward
+// CHECK-NOT:     dfg.add {{.*}}dfg.recompute
+// CHECK:         dfg.gelu erf %[[R]] {{.*}}dfg.recompute
+// CHECK:         dfg.gelu_grad erf %{{.*}}, %[[R]]
+// CHECK:         return
+module {
+  dfg.parameter @w : tensor<4x4xf32> {role = "column", checkpoint_name = "w",
+      layer = 0 : i64, init_std = 0.02 : f64, init_value = 0.0 : f64,
+      weight_decay = true}
+  func.func @residual(%x: tensor<3x4xf32>) {
+    %w = dfg.weight @w {dfg.layer = 0 : i64} : tensor<4x4xf32>
+    %p = dfg.matmul "ab,cb->ac" %x, %w {dfg.layer = 0 : i64}
+        : tensor<3x4xf32>, tensor<4x4xf32> -> tensor<3x4xf32>
+    %r = dfg.add %x, %p {dfg.layer = 0 : i64} : tensor<3x4xf32>
+    %e = dfg.gelu erf %r {dfg.layer = 0 : i64} : tensor<3x4xf32>
+    %q = dfg.matmul "ab,cb->ac" %e, %w {dfg.layer = 0 : i64}
+        : tensor<3x4xf32>, tensor<4x4xf32> -> tensor<3x4xf32>
+    %y = dfg.add %r, %q {dfg.layer = 0 : i64} : tensor<3x4xf32>
+    %l = dfg.reduce sum %y {dims = array<i64: 0, 1>, dfg.layer = 1 : i64}
+        : tensor<3x4xf32> -> tensor<f32>
+    dfg.metric "loss", %l {objective, dfg.layer = 1 : i64} : tensor<f32>
     return
   }
 }
