@@ -40,6 +40,46 @@ def RankOverlapGradients
   let dependentDialects = ["::orrery::rank::RankDialect"];
 }
 
+def RankGemmEpilogue : Pass<"rank-gemm-epilogue", "::mlir::ModuleOp"> {
+  let summary = "Adds biases and gelus in the product before them";
+  let description = [{
+    Where the kernel directly behind a product adds a bias, takes the tanh gelu
+    of that, or multiplies with its derivative, that becomes the product's
+    epilogue: the product x is never written and read again.
+
+    | kernel on x = A B               | epilogue    | memory saved              |
+    |---------------------------------|-------------|---------------------------|
+    | y = x + b                       | `bias`      | write and read of x       |
+    | z = x + b, y = gelu(z), z kept  | `bias_gelu` | write and read of x       |
+    | z = x + b, y = gelu(z)          | `bias_gelu` | read of x; z in its place |
+    | dz = x gelu'(z)                 | `gelu_grad` | write and read of x       |
+
+    What else the kernel computes, such as gelu(z) and partial sums of dz for the
+    bias's gradient beside dz, stays a kernel, which reads y, z or dz.
+
+    Left alone, with a remark: products that accumulate, products with another
+    reader or with an instruction between them and the kernel (a collective),
+    kernels that go on with a result that they do not write, work in place or
+    use the erf form, rows of z that are not a multiple of 8 elements, which
+    cuBLASLt asks for.
+
+    The kernel rounds x to 16 bits before it adds the bias, the epilogue does
+    not.
+
+    *Before:* programs of rank-lower, whose buffers have no offsets.
+    *After:* some products have an epilogue; work buffers of their products are
+    gone. Only for targets whose device has epilogues.
+
+    Example: with `rank.launch (%b, %x) -> (%y)` of a broadcast and an add,
+    ```
+    rank.gemm %a, %w -> %x {…
+    rank.launch (%b, %x) -> (%y) …
+    ```
+    becomes `rank.gemm %a, %w -> %y epilogue bias bias %b : memref<96xf32> {…`.
+  }];
+  let dependentDialects = ["::orrery::rank::RankDialect"];
+}
+
 def RankSchedule : Pass<"rank-schedule", "::mlir::ModuleOp"> {
   let summary = "Orders the programs of a step over microbatches (1F1B)";
   let description = [{

@@ -21,15 +21,18 @@ static int64_t getMicrobatches(const job::JobSpec &job) {
          (parallel.micro_batch_size() * parallel.data());
 }
 
-std::vector<Stage> orrery::getStages(const job::JobSpec &job,
+std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
                                      int64_t deviceMemory) {
   std::vector<Stage> stages;
+  // cuBLASLt ends products with a bias or a gelu, OpenBLAS does not.
+  const bool epilogues = target != "cpu";
   auto add = [&](StringRef name, std::function<void(OpPassManager &)> passes) {
     stages.push_back({name.str(), std::move(passes)});
   };
   add("differentiate", [=](OpPassManager &manager) {
     passes::DfgDifferentiateOptions options;
     options.recomputeLayers = job.parallel().recompute_layers();
+    options.productEpilogues = epilogues;
     manager.addPass(passes::createDfgDifferentiate(options));
   });
   add("stage", [](OpPassManager &manager) {
@@ -50,6 +53,8 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job,
     passes::RankScheduleOptions options;
     options.microbatches = getMicrobatches(job);
     manager.addPass(passes::createRankLower());
+    if (epilogues)
+      manager.addPass(passes::createRankGemmEpilogue());
     manager.addPass(passes::createRankSchedule(options));
   });
   add("memory", [=](OpPassManager &manager) {

@@ -19,8 +19,10 @@ struct Stage {
 
 /// Stages from the model's dataflow to rank programs, for one job:
 /// differentiate, stage, shard, update, fuse, schedule, memory.
-/// `deviceMemory` is the limit of one rank in bytes, 0 for none.
-std::vector<Stage> getStages(const job::JobSpec &job, int64_t deviceMemory);
+/// `target` is "cpu" or a GPU, `deviceMemory` the limit of one rank in bytes, 0
+/// for none.
+std::vector<Stage> getStages(const job::JobSpec &job, llvm::StringRef target,
+                             int64_t deviceMemory);
 
 /// Runs the stages on `module`. After each, its IR goes to
 /// `dumpFolder`/<number>-<name>.mlir when that is not empty. Stops behind
