@@ -62,7 +62,8 @@ FailureOr<plan::Plan> orrery::passes::emitPlan(ModuleOp module,
   *plan.mutable_job() = job;
   emitMesh(mesh, plan);
   llvm::StringMap<unsigned> communicators = emitCommunicators(module, plan);
-  KernelLibrary kernels(module.getContext());
+  KernelLibrary kernels(module.getContext(),
+                        target.isGpu() ? KernelDevice::Gpu : KernelDevice::Cpu);
   for (auto rankClass : module.getOps<rank::ClassOp>()) {
     ClassEmitter emitter(rankClass, kernels, communicators,
                          *plan.add_classes());
@@ -75,10 +76,10 @@ FailureOr<plan::Plan> orrery::passes::emitPlan(ModuleOp module,
     kernel.set_buffers(info.buffers);
     kernel.set_scalars(info.scalars);
     kernel.set_description(info.description);
+    kernel.set_threads(info.threads);
+    kernel.set_rows_per_block(info.rowsPerBlock);
   }
   plan.mutable_target()->set_name(targetName.str());
-  if (targetName != "cpu")
-    return plan;
   FailureOr<std::string> object = kernels.compile(target);
   if (failed(object))
     return failure();
@@ -87,6 +88,8 @@ FailureOr<plan::Plan> orrery::passes::emitPlan(ModuleOp module,
                                         ? llvm::sys::getDefaultTargetTriple()
                                         : target.triple);
   plan.mutable_target()->set_cpu(target.cpu);
+  if (target.isGpu())
+    return plan;
   for (StringRef feature : requiredFeatures(target.cpu))
     plan.mutable_target()->add_features(feature.str());
   return plan;

@@ -9,9 +9,8 @@
 namespace orrery::passes {
 
 /// Writes every rank class of `module` (behind rank-memory) and compiles the
-/// generated kernels for `target`. `targetName` is "cpu" or "sm_<n>"; code is
-/// generated for "cpu" only, other plans carry the kernels' descriptions.
-/// Emits errors at the ops that cannot be written.
+/// generated kernels for `target`, a CPU's when `targetName` is "cpu" and a
+/// GPU's when it is "sm_<n>". Emits errors at the ops that cannot be written.
 mlir::FailureOr<plan::Plan> emitPlan(mlir::ModuleOp module,
                                      const job::JobSpec &job,
                                      llvm::StringRef targetName,

@@ -1,6 +1,7 @@
 // Instructions of rank programs in the plan.
 #include "passes/emit/ClassEmitter.h"
 
+#include "passes/memory/ArenaLayout.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -53,9 +54,20 @@ static LogicalResult checkAliases(rank::LaunchOp op, const KernelCall &call) {
   return success();
 }
 
+/// A power of two that divides the address of a view of any slot.
+static int64_t alignmentOf(Value value) {
+  auto view = value.getDefiningOp<rank::ViewOp>();
+  int64_t bits = cast<MemRefType>(value.getType()).getElementTypeBitWidth();
+  int64_t offset = view.getOffset() * bits / 8;
+  return offset == 0 ? kBufferAlignment : offset & -offset;
+}
+
 LogicalResult ClassEmitter::emitLaunch(rank::LaunchOp op,
                                        plan::Launch &launch) {
-  FailureOr<KernelCall> call = kernels.add(op.getFused());
+  SmallVector<int64_t> alignments;
+  for (Value buffer : op->getOperands())
+    alignments.push_back(alignmentOf(buffer));
+  FailureOr<KernelCall> call = kernels.add(op.getFused(), alignments);
   if (failed(call) || failed(checkAliases(op, *call)))
     return failure();
   launch.set_kernel(call->kernel);

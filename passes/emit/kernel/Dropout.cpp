@@ -69,6 +69,9 @@ static Value alignedWords(const Lanes &lanes, Value key, Value first) {
   Value start = philox.shift(counters.splat(first), 2);
   auto words = philox.generate(
       arith::AddIOp::create(b, loc, start, counters.iota()), key);
+  if (counters.width == 1)
+    return vector::FromElementsOp::create(
+        b, loc, VectorType::get({4}, b.getI32Type()), words);
   auto interleave = [&](Value x, Value y) -> Value {
     return vector::InterleaveOp::create(b, loc, x, y);
   };

@@ -1,15 +1,14 @@
-// Native code for fused regions: collects `dfg.fused` ops, writes each distinct
-// one as a function over rows, and compiles them into one shared object.
+// Machine code for fused regions: collects `dfg.fused` ops, writes each
+// distinct one as a function over rows, and compiles them into one object.
 //
-//   KernelLibrary library(context);
+//   KernelLibrary library(context);                      // for CPUs
 //   FailureOr<KernelCall> call = library.add(fused);     // per launch
 //   FailureOr<std::string> object = library.compile({}); // once, at the end
 //
-// A kernel is `extern "C" void symbol(void *const *buffers,
-// const int64_t *scalars, int64_t begin, int64_t end)`. Buffers are the
-// inputs, then the outputs of the fused op, contiguous and row-major. It works
-// on rows [begin, end) of `KernelCall::rows`; disjoint ranges may run at the
-// same time and every split gives the same bits.
+// How a kernel is called: Plan.proto, message Kernel. Buffers are the inputs,
+// then the outputs of the fused op, contiguous and row-major. It works on
+// `KernelCall::rows` rows; disjoint ranges may run at the same time and every
+// split, or every number of blocks, gives the same bits.
 #ifndef ORRERY_PASSES_EMIT_KERNEL_KERNELGEN_H
 #define ORRERY_PASSES_EMIT_KERNEL_KERNELGEN_H
 
@@ -37,14 +36,17 @@ struct KernelInfo {
   std::string symbol;
   unsigned buffers = 0;
   unsigned scalars = 0;
-  std::string description; // the ops inside, for people
+  std::string description;  // the ops inside, for people
+  unsigned threads = 0;     // of a block; 0 on CPUs
+  int64_t rowsPerBlock = 0; // 0 on CPUs
 };
 
 /// How one fused op is launched.
 struct KernelCall {
   unsigned kernel = 0; // index into KernelLibrary::getKernels
   llvm::SmallVector<KernelScalar> scalars;
-  /// Rows of the iteration space; elements, when every element stands alone.
+  /// Rows of the iteration space; elements, when every element stands alone,
+  /// or on GPUs, when rows may be cut anywhere.
   int64_t rows = 0;
   /// (input, output) pairs that may be the same memory: equal types, and the
   /// kernel reads an element of the input before it writes the output's.
@@ -56,24 +58,35 @@ struct KernelTarget {
   std::string triple;            // empty: the compiling machine's
   std::string cpu = "x86-64-v3"; // LLVM's name
   std::string features;          // LLVM's list, "+avx512f,…"
+
+  /// For NVIDIA GPUs of compute capability `name`, such as "sm_90".
+  static KernelTarget forGpu(llvm::StringRef name);
+  bool isGpu() const { return llvm::StringRef(triple).starts_with("nvptx"); }
 };
+
+enum class KernelDevice { Cpu, Gpu };
 
 /// The kernels of one plan. Fused ops that differ in nothing but layer, random
 /// stream or position of their shard share a kernel.
 class KernelLibrary {
 public:
-  explicit KernelLibrary(mlir::MLIRContext *context);
+  explicit KernelLibrary(mlir::MLIRContext *context,
+                         KernelDevice device = KernelDevice::Cpu);
 
   /// Finds or generates the kernel of `fused`. Emits an error at `fused` when
   /// an op in it has no code (an element type that does not compute).
-  mlir::FailureOr<KernelCall> add(dfg::FusedOp fused);
+  /// `alignments`: bytes that the address of each buffer is a multiple of, as
+  /// far as known; empty: 16 or more. CPUs need no more than the element's.
+  mlir::FailureOr<KernelCall> add(dfg::FusedOp fused,
+                                  llvm::ArrayRef<int64_t> alignments = {});
 
   /// All kernels so far; symbols are "kernel0", "kernel1", …
   llvm::ArrayRef<KernelInfo> getKernels() const { return kernels; }
 
-  /// Compiles all kernels and links them; returns the bytes of an ELF shared
-  /// object without outside references (empty when there are no kernels).
-  /// Reports an unknown triple or cpu as an error.
+  /// Compiles all kernels for a target of the library's device; returns, for
+  /// CPUs, the bytes of an ELF shared object without outside references; for
+  /// GPUs a cubin, or PTX text where there is no ptxas (empty when there are no
+  /// kernels). Reports an unknown triple or cpu as an error.
   mlir::FailureOr<std::string> compile(const KernelTarget &target);
 
   /// The module that the kernels are generated into (func, scf, vector,
@@ -81,6 +94,10 @@ public:
   mlir::ModuleOp getModule() { return *module; }
 
 private:
+  mlir::FailureOr<KernelCall> generate(dfg::FusedOp fused,
+                                       llvm::ArrayRef<int64_t> alignments);
+
+  KernelDevice device;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::SmallVector<KernelInfo> kernels;
   std::map<std::string, KernelCall> known; // by the text of the region

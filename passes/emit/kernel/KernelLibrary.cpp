@@ -3,10 +3,12 @@
 
 #include "passes/emit/kernel/KernelWriter.h"
 #include "passes/emit/kernel/NativeCode.h"
+#include "passes/emit/kernel/PtxCode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -15,11 +17,18 @@ using namespace mlir;
 using namespace orrery::dfg;
 using namespace orrery::passes;
 
-KernelLibrary::KernelLibrary(MLIRContext *context)
-    : module(ModuleOp::create(UnknownLoc::get(context))) {
+KernelTarget KernelTarget::forGpu(StringRef name) {
+  unsigned capability = 0;
+  if (!name.substr(3).consumeInteger(10, capability) && capability >= 100)
+    return {"nvptx64-nvidia-cuda", name.str(), "+ptx88"};
+  return {"nvptx64-nvidia-cuda", name.str(), "+ptx80"};
+}
+
+KernelLibrary::KernelLibrary(MLIRContext *context, KernelDevice device)
+    : device(device), module(ModuleOp::create(UnknownLoc::get(context))) {
   context->loadDialect<arith::ArithDialect, func::FuncDialect,
-                       LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect,
-                       vector::VectorDialect>();
+                       LLVM::LLVMDialect, math::MathDialect, NVVM::NVVMDialect,
+                       scf::SCFDialect, vector::VectorDialect>();
 }
 
 /// What generated code depends on in `index`: whether it is a multiple of 4.
@@ -64,24 +73,67 @@ static std::string listOps(FusedOp fused) {
   return names;
 }
 
-FailureOr<KernelCall> KernelLibrary::add(FusedOp fused) {
-  SmallVector<KernelScalar> scalars = collectScalars(fused);
-  auto [entry, isNew] = known.try_emplace(describe(fused));
-  KernelCall &call = entry->second;
-  if (isNew) {
-    FailureOr<KernelSpace> space = KernelSpace::get(fused);
-    if (failed(space))
-      return failure();
-    std::string symbol = "kernel" + std::to_string(kernels.size());
-    auto inPlace = writeKernel(fused, *space, symbol, *module);
-    if (failed(inPlace))
-      return failure();
-    call = {unsigned(kernels.size()), {}, space->rows, *inPlace};
-    kernels.push_back({symbol, fused->getNumOperands() + fused->getNumResults(),
-                       unsigned(scalars.size()), listOps(fused)});
+/// Alignments of the buffers on a GPU, at most those of its widest access;
+/// single numbers need none.
+static SmallVector<int64_t> alignmentsOf(FusedOp fused,
+                                         ArrayRef<int64_t> given) {
+  constexpr int64_t kWidest = 16;
+  SmallVector<int64_t> alignments(
+      fused->getNumOperands() + fused->getNumResults(), kWidest);
+  SmallVector<Value> buffers(fused->getOperands());
+  llvm::append_range(buffers, fused->getResults());
+  for (auto [alignment, bytes, buffer] : llvm::zip(alignments, given, buffers))
+    if (cast<RankedTensorType>(buffer.getType()).getNumElements() > 1)
+      alignment = std::min(bytes, kWidest);
+  return alignments;
+}
+
+FailureOr<KernelCall> KernelLibrary::generate(FusedOp fused,
+                                              ArrayRef<int64_t> alignments) {
+  FailureOr<KernelSpace> space = KernelSpace::get(fused);
+  if (failed(space))
+    return failure();
+  KernelInfo info{"kernel" + std::to_string(kernels.size()),
+                  fused->getNumOperands() + fused->getNumResults(),
+                  unsigned(collectScalars(fused).size()), listOps(fused)};
+  int64_t rows = space->rows;
+  RegionCode code(fused, *space);
+  if (device == KernelDevice::Cpu) {
+    writeCpuKernel(code, info.symbol, *module);
+  } else {
+    GpuShape shape = GpuShape::choose(fused, *space);
+    if (shape.kind == GpuShape::Kind::Elements)
+      rows = space->rows * space->columns;
+    code.alignments.assign(alignments.begin(), alignments.end());
+    code.shortDivision = space->rows * space->columns <= INT32_MAX;
+    writeGpuKernel(code, shape, info.symbol, *module);
+    info.threads = shape.threads;
+    info.rowsPerBlock = shape.rowsPerBlock();
   }
-  KernelCall result = call;
-  result.scalars = std::move(scalars);
+  if (code.hasFailed())
+    return failure();
+  kernels.push_back(info);
+  return KernelCall{unsigned(kernels.size() - 1), {}, rows, code.findInPlace()};
+}
+
+FailureOr<KernelCall> KernelLibrary::add(FusedOp fused,
+                                         ArrayRef<int64_t> alignments) {
+  std::string key = describe(fused);
+  SmallVector<int64_t> own;
+  if (device == KernelDevice::Gpu) {
+    own = alignmentsOf(fused, alignments);
+    for (int64_t alignment : own)
+      key += " " + std::to_string(alignment);
+  }
+  auto entry = known.find(key);
+  if (entry == known.end()) {
+    FailureOr<KernelCall> call = generate(fused, own);
+    if (failed(call))
+      return failure();
+    entry = known.insert({key, *call}).first;
+  }
+  KernelCall result = entry->second;
+  result.scalars = collectScalars(fused);
   return result;
 }
 
@@ -89,5 +141,11 @@ FailureOr<std::string> KernelLibrary::compile(const KernelTarget &target) {
   if (kernels.empty())
     return std::string();
   OwningOpRef<ModuleOp> copy(module->clone());
-  return compileNative(*copy, target);
+  if (device == KernelDevice::Cpu)
+    return compileNative(*copy, target);
+  FailureOr<std::string> ptx = compilePtx(*copy, target);
+  std::string ptxas = findPtxas();
+  if (failed(ptx) || ptxas.empty())
+    return ptx;
+  return assemblePtx(*copy, *ptx, target, ptxas);
 }

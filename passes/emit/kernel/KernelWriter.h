@@ -1,9 +1,10 @@
-// Writes one fused region as a function over rows.
+// Writes one fused region as a function.
 #ifndef ORRERY_PASSES_EMIT_KERNEL_KERNELWRITER_H
 #define ORRERY_PASSES_EMIT_KERNEL_KERNELWRITER_H
 
+#include "passes/emit/kernel/GpuShape.h"
 #include "passes/emit/kernel/KernelGen.h"
-#include "passes/emit/kernel/KernelSpace.h"
+#include "passes/emit/kernel/RegionCode.h"
 
 namespace orrery::passes {
 
@@ -12,7 +13,7 @@ namespace orrery::passes {
 /// sample (the microbatch's counted in), position and feature.
 llvm::SmallVector<KernelScalar> collectScalars(dfg::FusedOp fused);
 
-/// Writes `func.func @symbol(buffers, scalars, begin, end)` for `fused` into
+/// Writes `func.func @symbol(buffers, scalars, begin, end)` for `code` into
 /// `module`:
 ///
 ///   for row in [begin, end):               // or elements, when flat
@@ -22,10 +23,14 @@ llvm::SmallVector<KernelScalar> collectScalars(dfg::FusedOp fused);
 ///         load what the walk reads, compute, store its outputs, accumulate
 ///
 /// Values of earlier walks are computed again, or loaded when they were an
-/// output. Returns the (input, output) pairs that may share memory.
-mlir::FailureOr<llvm::SmallVector<std::pair<unsigned, unsigned>>>
-writeKernel(dfg::FusedOp fused, const KernelSpace &space,
-            llvm::StringRef symbol, mlir::ModuleOp module);
+/// output.
+void writeCpuKernel(RegionCode &code, llvm::StringRef symbol,
+                    mlir::ModuleOp module);
+
+/// Writes a CUDA kernel `llvm.func @symbol(pointer…, scalar…, rows)` of blocks
+/// as `shape` says. See GpuShape for who works on what.
+void writeGpuKernel(RegionCode &code, const GpuShape &shape,
+                    llvm::StringRef symbol, mlir::ModuleOp module);
 
 } // namespace orrery::passes
 

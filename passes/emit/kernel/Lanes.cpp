@@ -65,24 +65,26 @@ static Type storageType(Type element) {
                           : element;
 }
 
-Value Lanes::load(Type element, Value pointer, Value index) const {
+Value Lanes::load(Type element, Value pointer, Value index,
+                  int64_t alignment) const {
   Type stored = storageType(element);
   Value value = LLVM::LoadOp::create(
       builder, loc, type(stored), elementPointer(*this, stored, pointer, index),
-      element.getIntOrFloatBitWidth() / 8);
+      alignment ? alignment : element.getIntOrFloatBitWidth() / 8);
   return stored == element
              ? value
              : arith::BitcastOp::create(builder, loc, type(element), value);
 }
 
-void Lanes::store(Value value, Value pointer, Value index) const {
+void Lanes::store(Value value, Value pointer, Value index,
+                  int64_t alignment) const {
   Type element = getElementTypeOrSelf(value);
   Type stored = storageType(element);
   if (stored != element)
     value = arith::BitcastOp::create(builder, loc, type(stored), value);
-  LLVM::StoreOp::create(builder, loc, value,
-                        elementPointer(*this, stored, pointer, index),
-                        element.getIntOrFloatBitWidth() / 8);
+  LLVM::StoreOp::create(
+      builder, loc, value, elementPointer(*this, stored, pointer, index),
+      alignment ? alignment : element.getIntOrFloatBitWidth() / 8);
 }
 
 //===----------------------------------------------------------------------===//

@@ -23,10 +23,12 @@ struct Lanes {
   /// {0, 1, …, width - 1} as i64.
   mlir::Value iota() const;
 
-  /// Loads or stores lanes at element `index` of `pointer`.
-  mlir::Value load(mlir::Type element, mlir::Value pointer,
-                   mlir::Value index) const;
-  void store(mlir::Value value, mlir::Value pointer, mlir::Value index) const;
+  /// Loads or stores lanes at element `index` of `pointer`. The address is a
+  /// multiple of `alignment` bytes; 0: of the element's size.
+  mlir::Value load(mlir::Type element, mlir::Value pointer, mlir::Value index,
+                   int64_t alignment = 0) const;
+  void store(mlir::Value value, mlir::Value pointer, mlir::Value index,
+             int64_t alignment = 0) const;
 
   /// The result of a `dfg` op that treats each element alone, given its
   /// operands: arithmetic, functions, casts. Null for another op.

@@ -1,0 +1,146 @@
+// Reductions over the threads that share a row.
+#include "passes/emit/kernel/GpuReduction.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace orrery::dfg;
+using namespace orrery::passes;
+
+static constexpr int64_t kWarp = 32;
+
+GpuReduction::GpuReduction(RegionCode &code, const GpuShape &shape,
+                           Value thread, StringRef kernel)
+    : code(code), builder(code.builder), loc(code.loc),
+      warps(llvm::divideCeil(shape.threadsPerRow, kWarp)),
+      threadsPerRow(shape.threadsPerRow), lane(thread), group(code.number(0)),
+      memoryName((kernel + "_sums").str()) {
+  if (shape.threadsPerRow < shape.threads) {
+    lane = code.remainder(thread, shape.threadsPerRow);
+    group = code.divide(thread, shape.threadsPerRow);
+  }
+  if (warps > 1) {
+    auto shared = LLVM::LLVMPointerType::get(
+        builder.getContext(), unsigned(NVVM::NVVMMemorySpace::Shared));
+    memory = LLVM::AddressOfOp::create(builder, loc, shared, memoryName);
+  }
+  if (threadsPerRow > 1)
+    code.synchronize = [this] {
+      if (warps > 1)
+        NVVM::Barrier0Op::create(builder, loc);
+      else
+        NVVM::SyncWarpOp::create(builder, loc, i32(-1));
+    };
+}
+
+Value GpuReduction::i32(int64_t value) {
+  return arith::ConstantOp::create(builder, loc,
+                                   builder.getI32IntegerAttr(value));
+}
+
+void GpuReduction::barrier() {
+  NVVM::Barrier0Op::create(builder, loc);
+  ++barriers;
+}
+
+/// `value` of the thread whose number differs in the bit `distance`.
+Value GpuReduction::shuffle(Value value, int64_t distance) {
+  auto exchange = [&](Value word) -> Value {
+    return NVVM::ShflOp::create(builder, loc, word.getType(), i32(-1), word,
+                                i32(distance), i32(kWarp - 1),
+                                NVVM::ShflKind::bfly, UnitAttr());
+  };
+  if (value.getType().isF32())
+    return exchange(value);
+  Type wide = builder.getI64Type(), half = builder.getI32Type();
+  Value bits = arith::BitcastOp::create(builder, loc, wide, value);
+  Value shift = code.number(32);
+  Value low = arith::TruncIOp::create(builder, loc, half, bits);
+  Value high = arith::TruncIOp::create(
+      builder, loc, half, arith::ShRUIOp::create(builder, loc, bits, shift));
+  low = arith::ExtUIOp::create(builder, loc, wide, exchange(low));
+  high = arith::ExtUIOp::create(builder, loc, wide, exchange(high));
+  bits = arith::OrIOp::create(
+      builder, loc, arith::ShLIOp::create(builder, loc, high, shift), low);
+  return arith::BitcastOp::create(builder, loc, value.getType(), bits);
+}
+
+Value GpuReduction::acrossLanes(Reduction kind, Value value, int64_t threads) {
+  for (int64_t distance = threads / 2; distance > 0; distance /= 2)
+    value = code.lanes(1).combine(kind, value, shuffle(value, distance));
+  return value;
+}
+
+SmallVector<Value> GpuReduction::combine(ArrayRef<ReduceOp> reduces,
+                                         ArrayRef<Value> sums) {
+  SmallVector<Value> numbers;
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    ReduceOp reduce = reduces[i];
+    auto vector = dyn_cast<VectorType>(sum.getType());
+    Lanes own = code.lanes(vector ? vector.getNumElements() : 1);
+    numbers.push_back(acrossLanes(reduce.getKind(),
+                                  own.reduce(reduce.getKind(), sum),
+                                  std::min(threadsPerRow, kWarp)));
+  }
+  if (warps == 1 || numbers.empty())
+    return numbers;
+
+  // One line of memory for each number, with a place for each warp.
+  Lanes one = code.lanes(1);
+  Value warp = code.divide(lane, kWarp), inWarp = code.remainder(lane, kWarp);
+  Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                        inWarp, code.number(0));
+  SmallVector<Value> lines;
+  for (Value value : numbers) {
+    lines.push_back(LLVM::GEPOp::create(
+        builder, loc, memory.getType(), builder.getI8Type(), memory,
+        ArrayRef<LLVM::GEPArg>{LLVM::GEPArg(int32_t(memoryBytes))}));
+    memoryBytes += kWarp * value.getType().getIntOrFloatBitWidth() / 8;
+  }
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(
+        scf::IfOp::create(builder, loc, isFirst).thenBlock());
+    for (auto [value, line] : llvm::zip(numbers, lines))
+      one.store(value, line, warp);
+  }
+  barrier();
+  // As many lanes as there are warps, rounded up, hold one sum each, again and
+  // again in a warp.
+  int64_t places = llvm::PowerOf2Ceil(warps);
+  Value place = code.remainder(lane, places);
+  Value isWarp = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                       place, code.number(warps));
+  place = arith::SelectOp::create(builder, loc, isWarp, place, code.number(0));
+  for (auto [i, value, line] : llvm::enumerate(numbers, lines)) {
+    ReduceOp reduce = reduces[i];
+    Type type = value.getType();
+    Value other = arith::SelectOp::create(builder, loc, isWarp,
+                                          one.load(type, line, place),
+                                          one.neutral(reduce.getKind(), type));
+    value = acrossLanes(reduce.getKind(), other, places);
+  }
+  return numbers;
+}
+
+void GpuReduction::finishRow() {
+  if (barriers == 1) // the next row's first use is of the same memory
+    barrier();
+}
+
+void GpuReduction::declareMemory(ModuleOp module) {
+  if (!memory)
+    return;
+  if (memory.use_empty()) {
+    memory.getDefiningOp()->erase();
+    return;
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(module.getBody());
+  LLVM::GlobalOp::create(
+      builder, loc, LLVM::LLVMArrayType::get(builder.getI8Type(), memoryBytes),
+      /*isConstant=*/false, LLVM::Linkage::Internal, memoryName, Attribute(),
+      /*alignment=*/16, unsigned(NVVM::NVVMMemorySpace::Shared));
+}

@@ -1,0 +1,46 @@
+// How a kernel's rows and columns are shared out among the threads of a GPU.
+#ifndef ORRERY_PASSES_EMIT_KERNEL_GPUSHAPE_H
+#define ORRERY_PASSES_EMIT_KERNEL_GPUSHAPE_H
+
+#include "passes/emit/kernel/KernelSpace.h"
+
+namespace orrery::passes {
+
+/// Columns are taken in chunks of `width` neighbours, 16 bytes of the widest
+/// operand where columns divide so. Neighbouring threads take neighbouring
+/// chunks; three ways to go on:
+///
+///   kind       space                          a thread has
+///   Elements   no row is reduced or picked    `chunks` of all rows' chunks at
+///              from: rows are cut anywhere    a time
+///   Resident   up to 16384 columns            `chunks` of its row in registers
+///                                             through all walks
+///   Streaming  longer rows                    `chunks` of its row at a time,
+///                                             read again in each walk
+///
+/// In the latter two `threadsPerRow` threads share a row: a power of two within
+/// a warp, so that a block has several rows, or the whole block.
+///
+///   columns  type  kind      width  chunks  threadsPerRow  rows a block
+///   768      bf16  Resident  8      3       32             4
+///   3072     bf16  Resident  8      2       192            1
+///   50304    bf16  Streaming 8      4       512            1
+struct GpuShape {
+  enum class Kind { Elements, Resident, Streaming };
+  Kind kind = Kind::Elements;
+  int64_t width = 1;
+  int64_t chunks = 1;
+  int64_t threads = 256; // of a block
+  int64_t threadsPerRow = 1;
+
+  static GpuShape choose(dfg::FusedOp fused, const KernelSpace &space);
+
+  int64_t rowsPerBlock() const {
+    return kind == Kind::Elements ? threads * chunks * width
+                                  : threads / threadsPerRow;
+  }
+};
+
+} // namespace orrery::passes
+
+#endif // ORRERY_PASSES_EMIT_KERNEL_GPUSHAPE_H

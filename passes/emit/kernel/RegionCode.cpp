@@ -1,0 +1,389 @@
+// What a fused region computes at a row and a run of columns.
+#include "passes/emit/kernel/RegionCode.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace orrery::dfg;
+using namespace orrery::passes;
+
+RegionCode::RegionCode(FusedOp fused, const KernelSpace &space)
+    : builder(fused.getContext()), loc(UnknownLoc::get(fused.getContext())),
+      fused(fused), space(space), i64(builder.getI64Type()),
+      body(fused.getBody().front()),
+      outputs(body.getTerminator()->getOperands()) {}
+
+Value RegionCode::number(int64_t value) {
+  return arith::ConstantOp::create(builder, loc,
+                                   builder.getI64IntegerAttr(value));
+}
+
+Value RegionCode::add(Value a, Value b) {
+  return arith::AddIOp::create(builder, loc, a, b);
+}
+
+Value RegionCode::mul(Value a, Value b) {
+  return arith::MulIOp::create(builder, loc, a, b);
+}
+
+template <typename Op>
+static Value divideBy(RegionCode &code, Value a, int64_t b) {
+  OpBuilder &builder = code.builder;
+  if (!code.shortDivision)
+    return Op::create(builder, code.loc, a, code.number(b));
+  Type i32 = builder.getI32Type();
+  Value divisor = arith::ConstantOp::create(builder, code.loc,
+                                            builder.getI32IntegerAttr(b));
+  Value low = arith::TruncIOp::create(builder, code.loc, i32, a);
+  Value result = Op::create(builder, code.loc, low, divisor);
+  return arith::ExtUIOp::create(builder, code.loc, a.getType(), result);
+}
+
+Value RegionCode::divide(Value a, int64_t b) {
+  return divideBy<arith::DivUIOp>(*this, a, b);
+}
+
+Value RegionCode::remainder(Value a, int64_t b) {
+  return divideBy<arith::RemUIOp>(*this, a, b);
+}
+
+void RegionCode::bind(llvm::function_ref<Value()> nextPointer,
+                      llvm::function_ref<Value(bool isKey)> nextScalar) {
+  for (unsigned i = 0; i < body.getNumArguments(); ++i)
+    inputPointers.push_back(nextPointer());
+  for (unsigned i = 0; i < outputs.size(); ++i)
+    outputPointers.push_back(nextPointer());
+  for (Operation &op : body) {
+    bool draws = isa<DropoutOp>(op);
+    int count = draws ? 4 : isa<PickOp, PickGradOp>(op) ? 1 : 0;
+    for (int i = 0; i < count; ++i)
+      scalars[&op].push_back(nextScalar(draws && i == 0));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// What the region asks for
+//===----------------------------------------------------------------------===//
+
+Type RegionCode::accumulatorType(ReduceOp reduce) {
+  return lanes(1).wide(getElementTypeOrSelf(reduce.getType()));
+}
+
+bool RegionCode::hasColumnOutputs() const {
+  return llvm::any_of(outputs, [&](Value v) { return space.hasColumns(v); });
+}
+
+bool RegionCode::hasNumberOutputs() const {
+  return !llvm::all_of(outputs, [&](Value v) { return space.hasColumns(v); });
+}
+
+SmallVector<ReduceOp> RegionCode::reductionsIn(int64_t walk) {
+  return llvm::filter_to_vector(body.getOps<ReduceOp>(), [&](ReduceOp reduce) {
+    return space.walk.lookup(reduce.getOperand()) == walk;
+  });
+}
+
+bool RegionCode::storesIn(int64_t walk) const {
+  return llvm::any_of(outputs, [&](Value value) {
+    return space.hasColumns(value) && space.walk.lookup(value) == walk;
+  });
+}
+
+SmallVector<std::pair<unsigned, unsigned>> RegionCode::findInPlace() {
+  SmallVector<std::pair<unsigned, unsigned>> pairs;
+  for (auto [i, input] : llvm::enumerate(body.getArguments()))
+    for (auto [o, output] : llvm::enumerate(outputs)) {
+      bool written = !space.hasColumns(output) || // after all walks
+                     lastRead.lookup(input) <= space.walk.lookup(output);
+      if (input.getType() == output.getType() && written &&
+          space.dims.find(input)->second == space.dims.find(output)->second)
+        pairs.push_back({i, o});
+    }
+  return pairs;
+}
+
+//===----------------------------------------------------------------------===//
+// Rows and walks
+//===----------------------------------------------------------------------===//
+
+void RegionCode::computeNumbers(KernelRow &row, int64_t walk, bool uniform) {
+  for (BlockArgument input : body.getArguments())
+    if (walk == 0 && !space.hasColumns(input) &&
+        space.isUniform(input) == uniform) {
+      row.numbers[input] = lanes(1).load(getElementTypeOrSelf(input),
+                                         inputPointers[input.getArgNumber()],
+                                         numberIndex(input, row));
+      lastRead[input] = 0;
+    }
+  Chunk none{&row, {}, 1};
+  for (Operation &op : body.without_terminator()) {
+    Value result = op.getResult(0);
+    if (space.hasColumns(result) || isa<ReduceOp>(op) ||
+        space.walk.lookup(result) != walk || space.isUniform(result) != uniform)
+      continue;
+    auto pick = dyn_cast<PickOp>(op);
+    row.numbers[result] =
+        pick ? evaluatePick(pick, row) : evaluateOp(&op, none, walk);
+  }
+}
+
+void RegionCode::writeRow(KernelRow &row, Value mayStore, Visitor overColumns) {
+  for (int64_t walk = 0; walk < space.numWalks; ++walk) {
+    computeNumbers(row, walk, /*uniform=*/false);
+    SmallVector<ReduceOp> reduces = reductionsIn(walk);
+    if (reduces.empty() && !storesIn(walk))
+      continue;
+    SmallVector<Value> sums = overColumns(walk, reduces);
+    for (auto [reduce, sum] : llvm::zip_equal(reduces, sums))
+      row.numbers[reduce.getResult()] =
+          lanes(1).convert(sum, getElementTypeOrSelf(reduce.getResult()));
+  }
+  computeNumbers(row, space.numWalks, /*uniform=*/false);
+  if (!hasNumberOutputs())
+    return;
+  bool mayOverwrite = llvm::any_of(body.getArguments(), [&](Value input) {
+    return !space.hasColumns(input) &&
+           llvm::is_contained(outputs.getTypes(), input.getType());
+  });
+  if (mayOverwrite && synchronize)
+    synchronize(); // everyone has read the numbers
+  OpBuilder::InsertionGuard guard(builder);
+  if (mayStore)
+    builder.setInsertionPointToStart(
+        scf::IfOp::create(builder, loc, mayStore).thenBlock());
+  storeNumbers(row);
+}
+
+void RegionCode::storeNumbers(KernelRow &row) {
+  for (auto [value, pointer] : llvm::zip(outputs, outputPointers))
+    if (!space.hasColumns(value))
+      lanes(1).store(row.numbers.lookup(value), pointer,
+                     numberIndex(value, row));
+}
+
+SmallVector<Value> RegionCode::advance(MutableArrayRef<Chunk> chunks,
+                                       int64_t walk, ArrayRef<ReduceOp> reduces,
+                                       ValueRange sums) {
+  SmallVector<Value> next(sums);
+  for (Chunk &chunk : chunks)
+    for (auto [i, sum] : llvm::enumerate(next)) {
+      ReduceOp reduce = reduces[i];
+      Lanes own = lanes(chunk.width);
+      Type type = accumulatorType(reduce);
+      Value value =
+          own.convert(evaluate(reduce.getOperand(), chunk, walk), type);
+      if (chunk.inside)
+        value = arith::SelectOp::create(builder, loc, chunk.inside, value,
+                                        own.neutral(reduce.getKind(), type));
+      sum = own.combine(reduce.getKind(), sum, value);
+    }
+  // All loads come before all stores: outputs may lie on inputs.
+  SmallVector<SmallVector<std::pair<Value, unsigned>>> stores(chunks.size());
+  for (auto [chunk, own] : llvm::zip(chunks, stores))
+    for (auto [i, output] : llvm::enumerate(outputs))
+      if (space.hasColumns(output) && space.walk.lookup(output) == walk)
+        own.push_back({evaluate(output, chunk, walk), i});
+  for (auto [chunk, own] : llvm::zip(chunks, stores)) {
+    OpBuilder::InsertionGuard guard(builder);
+    if (chunk.inside && !own.empty())
+      builder.setInsertionPointToStart(
+          scf::IfOp::create(builder, loc, chunk.inside).thenBlock());
+    for (auto [value, i] : own)
+      lanes(chunk.width)
+          .store(value, outputPointers[i], elementIndex(outputs[i], chunk),
+                 alignmentOf(body.getNumArguments() + i,
+                             getElementTypeOrSelf(value), chunk.width));
+  }
+  return next;
+}
+
+void RegionCode::prefetch(Chunk &chunk, int64_t walk) {
+  llvm::DenseSet<Value> seen;
+  SmallVector<Value> open;
+  for (ReduceOp reduce : reductionsIn(walk))
+    open.push_back(reduce.getOperand());
+  for (Value output : outputs)
+    if (space.walk.lookup(output) == walk)
+      open.push_back(output);
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    if (!space.hasColumns(value) || !seen.insert(value).second ||
+        chunk.known.contains(value))
+      continue;
+    if (auto input = dyn_cast<BlockArgument>(value))
+      chunk.known[value] = loadInput(input, chunk, walk);
+    else if (!llvm::is_contained(outputs, value) ||
+             space.walk.lookup(value) == walk)
+      llvm::append_range(open, value.getDefiningOp()->getOperands());
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Places
+//===----------------------------------------------------------------------===//
+
+Value RegionCode::rowCoordinate(const KernelRow &row, int64_t dim) {
+  int64_t inner = 1;
+  for (int64_t i = dim + 1; i + 1 < int64_t(space.shape.size()); ++i)
+    inner *= space.shape[i];
+  Value outer = inner == 1 ? row.index : divide(row.index, inner);
+  return dim == 0 ? outer : remainder(outer, space.shape[dim]);
+}
+
+Value RegionCode::numberIndex(Value value, const KernelRow &row) {
+  SpaceDims rowDims(space.dims.find(value)->second);
+  if (rowDims.empty() || space.flat)
+    return number(0);
+  if (space.hasColumns(value))
+    rowDims.pop_back();
+  if (rowDims.size() + 1 == space.shape.size())
+    return row.index;
+  Value index = number(0);
+  for (int64_t dim : rowDims)
+    index = add(mul(index, number(space.shape[dim])), rowCoordinate(row, dim));
+  return index;
+}
+
+Value RegionCode::elementIndex(Value value, const Chunk &chunk) {
+  if (space.flat)
+    return space.isFull(value) ? chunk.column : number(0);
+  if (chunk.element && space.isFull(value))
+    return chunk.element;
+  return add(mul(numberIndex(value, *chunk.row), number(space.columns)),
+             chunk.column);
+}
+
+int64_t RegionCode::alignmentOf(unsigned buffer, Type element,
+                                int64_t width) const {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  if (alignments.empty())
+    return bytes;
+  return std::max(bytes, std::min(alignments[buffer], width * bytes));
+}
+
+Value RegionCode::loadInput(BlockArgument input, const Chunk &chunk,
+                            int64_t walk) {
+  unsigned buffer = input.getArgNumber();
+  Type element = getElementTypeOrSelf(input);
+  lastRead[input] = std::max(lastRead.lookup(input), walk);
+  return lanes(chunk.width)
+      .load(element, inputPointers[buffer], elementIndex(input, chunk),
+            alignmentOf(buffer, element, chunk.width));
+}
+
+Value RegionCode::reload(Value value, const Chunk &chunk, int64_t walk) {
+  Type element = getElementTypeOrSelf(value);
+  for (auto [i, output] : llvm::enumerate(outputs))
+    if (output == value && space.walk.lookup(value) < walk)
+      return lanes(chunk.width)
+          .load(element, outputPointers[i], elementIndex(value, chunk),
+                alignmentOf(body.getNumArguments() + i, element, chunk.width));
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+Value RegionCode::evaluate(Value value, Chunk &chunk, int64_t walk) {
+  if (Value found = chunk.known.lookup(value))
+    return found;
+  Value result;
+  if (!space.hasColumns(value))
+    result = lanes(chunk.width).splat(chunk.row->numbers.lookup(value));
+  else if (auto input = dyn_cast<BlockArgument>(value))
+    result = loadInput(input, chunk, walk);
+  else if (Value stored = reload(value, chunk, walk))
+    result = stored;
+  else
+    result = evaluateOp(value.getDefiningOp(), chunk, walk);
+  chunk.known[value] = result;
+  return result;
+}
+
+Value RegionCode::evaluateOp(Operation *op, Chunk &chunk, int64_t walk) {
+  if (auto pick = dyn_cast<PickGradOp>(op))
+    return evaluatePickGrad(pick, chunk);
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(evaluate(operand, chunk, walk));
+  if (auto dropout = dyn_cast<DropoutOp>(op))
+    return evaluateDropout(dropout, operands[0], chunk);
+  Value result = lanes(chunk.width).compute(op, operands);
+  if (!result) {
+    if (!failed)
+      op->emitOpError() << "has no code for elements of type "
+                        << getElementTypeOrSelf(op->getResult(0));
+    failed = true;
+    return lanes(chunk.width).constant(builder.getF32Type(), 0.0);
+  }
+  return result;
+}
+
+Value RegionCode::evaluatePick(PickOp pick, KernelRow &row) {
+  Lanes one = lanes(1);
+  Type element = getElementTypeOrSelf(pick.getResult());
+  Value id = arith::ExtSIOp::create(builder, loc, i64,
+                                    row.numbers.lookup(pick.getIds()));
+  Value column = arith::SubIOp::create(builder, loc, id, scalars[pick].front());
+  // Unsigned, so that columns before the first are out of range too.
+  Value inside = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                       column, number(space.columns));
+  // The column is another thread's to write.
+  bool isWritten = synchronize && hasColumnOutputs();
+  if (isWritten)
+    synchronize();
+  auto choice = scf::IfOp::create(builder, loc, TypeRange{one.wide(element)},
+                                  inside, /*withElseRegion=*/true);
+  builder.setInsertionPointToStart(choice.thenBlock());
+  Chunk chunk{&row, column, 1};
+  Value picked =
+      evaluate(pick.getOperand(), chunk, space.walk.lookup(pick.getResult()));
+  scf::YieldOp::create(builder, loc, one.convert(picked, one.wide(element)));
+  builder.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(builder, loc, one.constant(one.wide(element), 0.0));
+  builder.setInsertionPointAfter(choice);
+  if (isWritten)
+    synchronize();
+  return one.convert(choice.getResult(0), element);
+}
+
+Value RegionCode::evaluatePickGrad(PickGradOp pick, const Chunk &chunk) {
+  Lanes own = lanes(chunk.width);
+  const Known &numbers = chunk.row->numbers;
+  Value id =
+      arith::ExtSIOp::create(builder, loc, i64, numbers.lookup(pick.getIds()));
+  Value target = arith::SubIOp::create(builder, loc, id, scalars[pick].front());
+  // target - column is the lane that holds the value, when it is one.
+  Value lane = arith::SubIOp::create(builder, loc, target, chunk.column);
+  Value isTarget = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         own.splat(lane), own.iota());
+  Type element = getElementTypeOrSelf(pick.getResult());
+  Value grad =
+      own.convert(own.splat(numbers.lookup(pick.getGrad())), own.wide(element));
+  Value placed = arith::SelectOp::create(builder, loc, isTarget, grad,
+                                         own.constant(own.wide(element), 0.0));
+  return own.convert(placed, element);
+}
+
+Value RegionCode::evaluateDropout(DropoutOp dropout, Value x,
+                                  const Chunk &chunk) {
+  ArrayRef<int64_t> extent = dropout.getExtent();
+  ArrayRef<Value> bases = scalars[dropout]; // key, sample, position, feature
+  Value sample = add(rowCoordinate(*chunk.row, 1), bases[1]);
+  Value position = add(rowCoordinate(*chunk.row, 0), bases[2]);
+  Value line = add(mul(sample, number(extent[0])), position);
+  Value first = add(mul(line, number(extent[2])), add(bases[3], chunk.column));
+
+  auto offset = dropout.getOffset().getAsRange<IndexAttr>();
+  IndexAttr feature = *std::next(offset.begin(), 2);
+  bool aligned = chunk.width % 4 == 0 && extent[2] % 4 == 0 &&
+                 feature.getConstant() % 4 == 0;
+  for (NamedAttribute term : feature.getTerms())
+    aligned &= cast<IntegerAttr>(term.getValue()).getInt() % 4 == 0;
+  return lanes(chunk.width)
+      .dropout(x, dropout.getProbability().convertToDouble(), bases[0], first,
+               aligned);
+}
