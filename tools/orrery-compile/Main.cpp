@@ -59,7 +59,7 @@ static void printDiagnostic(Diagnostic &diagnostic) {
 }
 
 static int compile(const CommandLine &line, const job::JobSpec &job) {
-  std::vector<Stage> stages = getStages(job, line.target, line.deviceMemory);
+  std::vector<Stage> stages = getStages(job, line.deviceMemory);
   if (!isStage(stages, line.stopAfter)) {
     std::string names = "model";
     for (const Stage &stage : stages)
@@ -82,6 +82,8 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
     return 0;
   passes::KernelTarget target;
   target.cpu = line.cpu;
+  if (line.target != "cpu")
+    target = passes::KernelTarget::forGpu(line.target);
   FailureOr<plan::Plan> plan =
       passes::emitPlan(**module, job, line.target, target);
   if (failed(plan))
@@ -91,10 +93,6 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   if (absl::Status status = runtime::writePlan(*plan, line.out); !status.ok())
     return fail(status.ToString());
   printSummary(*plan, line.out, plan->ByteSizeLong());
-  if (line.target != "cpu")
-    llvm::outs() << "no code for " << line.target
-                 << " yet: orrery-plan shows and checks the plan, orrery-run "
-                    "does not run it\n";
   return 0;
 }
 
