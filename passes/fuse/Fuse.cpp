@@ -16,6 +16,10 @@ using namespace mlir;
 using namespace orrery::dfg;
 using namespace orrery::passes;
 
+static unsigned widthOf(Value value) {
+  return getElementTypeOrSelf(value).getIntOrFloatBitWidth();
+}
+
 //===----------------------------------------------------------------------===//
 // Copies of what is cheaper to compute than to store
 //===----------------------------------------------------------------------===//
@@ -26,8 +30,7 @@ static bool isCheap(Operation *op) {
     return true;
   auto widening = dyn_cast<CastOp>(op);
   return widening &&
-         getElementTypeOrSelf(widening.getOperand()).getIntOrFloatBitWidth() <
-             getElementTypeOrSelf(widening.getResult()).getIntOrFloatBitWidth();
+         widthOf(widening.getOperand()) < widthOf(widening.getResult());
 }
 
 /// Gives every user of a cheap op a copy of its own, directly before it.
@@ -50,6 +53,18 @@ static void copyCheapOps(Block &block) {
     }
     op.moveBefore(users.front());
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Gradients
+//===----------------------------------------------------------------------===//
+
+/// Accumulates what a gradient was before it was rounded to fewer bits.
+static void accumulateUnrounded(Block &block) {
+  for (auto grad : block.getOps<AccumulateGradOp>())
+    if (auto cast = grad.getGrad().getDefiningOp<CastOp>())
+      if (widthOf(cast.getOperand()) > widthOf(cast.getResult()))
+        grad.getGradMutable().assign(cast.getOperand());
 }
 
 //===----------------------------------------------------------------------===//
@@ -175,6 +190,7 @@ struct DfgFuse : public orrery::passes::impl::DfgFuseBase<DfgFuse> {
   void runOnOperation() override {
     getOperation().walk([](func::FuncOp function) {
       for (Block &block : function.getBody()) {
+        accumulateUnrounded(block);
         copyCheapOps(block);
         Grouping grouping(block);
         grouping.run(block);

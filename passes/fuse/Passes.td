@@ -67,6 +67,9 @@ def DfgFuse : Pass<"dfg-fuse", "::mlir::ModuleOp"> {
     Every group is one walk over the rows of its iteration space: operands are
     read once, only values used outside the group are written.
 
+    First, `dfg.accumulate_grad` takes a gradient as it was before a cast to 16
+    bits: it adds to f32, and a sum over rows adds there itself. Then
+
     1. Constants, broadcasts and widening casts are copied to each user: they
        cost less than the memory they would fill.
     2. In program order, each fusable op joins the groups of its producers,

@@ -111,3 +111,38 @@ func.func @update(%w: tensor<100xf32>, %g: tensor<100xf32>, %m: tensor<100xf32>,
   %4 = dfg.sub %w, %3 : tensor<100xf32>
   return %4, %2 : tensor<100xf32>, tensor<100xf32>
 }
+
+// -----
+
+// Gradients are summed in f32: one that was rounded for the type of its weight
+// is accumulated as it was before, without a kernel for the rounding.
+// CHECK-LABEL: func.func @gradient
+// CHECK: %[[G:.*]] = dfg.reduce sum %{{.*}} : tensor<8x4xf32> -> tensor<4xf32>
+// CHECK-NEXT: dfg.accumulate_grad @w, %[[G]] : tensor<4xf32>
+// CHECK-NEXT: return
+dfg.parameter @w : tensor<4xbf16> {role = "replicated", checkpoint_name = "w",
+    layer = 0 : i64, init_std = 0.02 : f64, init_value = 0.0 : f64,
+    weight_decay = true}
+func.func @gradient(%x: tensor<8x4xf32>) {
+  %0 = dfg.reduce sum %x {dims = array<i64: 0>}
+      : tensor<8x4xf32> -> tensor<4xf32>
+  %1 = dfg.cast %0 : tensor<4xf32> to tensor<4xbf16>
+  dfg.accumulate_grad @w, %1 : tensor<4xbf16>
+  return
+}
+
+// -----
+
+// One that was widened is accumulated as it is.
+// CHECK-LABEL: func.func @widened
+// CHECK: %[[G:.*]] = dfg.fused
+// CHECK: dfg.cast
+// CHECK: dfg.accumulate_grad @w, %[[G]] : tensor<4xf32>
+dfg.parameter @w : tensor<4xf32> {role = "replicated", checkpoint_name = "w",
+    layer = 0 : i64, init_std = 0.02 : f64, init_value = 0.0 : f64,
+    weight_decay = true}
+func.func @widened(%x: tensor<4xbf16>) {
+  %0 = dfg.cast %x : tensor<4xbf16> to tensor<4xf32>
+  dfg.accumulate_grad @w, %0 : tensor<4xf32>
+  return
+}
