@@ -40,8 +40,10 @@ public:
 private:
   static constexpr Action kNone = ~Action(0);
   struct Segment {
-    uint64_t end = 0;
-    Action writer = kNone;
+    Segment(uint64_t end, Action writer) : end(end), writer(writer) {}
+
+    uint64_t end;
+    Action writer;
     absl::InlinedVector<Action, 2> readers; // at most one for each lane
   };
   using Segments = std::map<uint64_t, Segment>; // by begin

@@ -39,10 +39,11 @@ absl::Status MemoryLedger::book(const std::string &what) {
   return absl::OkStatus();
 }
 
-void MemoryLedger::bookKnown(const std::string &what, int64_t bytes) {
-  if (bytes > 0)
-    add(what, bytes);
-  freeBytes -= bytes;
+int64_t MemoryLedger::taken() const {
+  int64_t bytes = 0;
+  for (const Entry &entry : booked)
+    bytes += entry.bytes;
+  return bytes;
 }
 
 std::string MemoryLedger::text() const {

@@ -17,25 +17,21 @@ std::string bytesText(int64_t bytes);
 /// driver rounds up, and what other processes took at that moment.
 class MemoryLedger {
 public:
-  struct Entry {
-    std::string what;
-    int64_t bytes = 0;
-  };
-
   /// Books what has been taken since the last call under `what`; repeated names
   /// add up. The first call books everything taken so far.
   absl::Status book(const std::string &what);
-  /// Books the known part `bytes` of what has been taken since; the rest goes
-  /// to the next call of book().
-  void bookKnown(const std::string &what, int64_t bytes);
 
   int64_t free() const { return freeBytes; } // at the last call
   int64_t total() const { return totalBytes; }
-  const std::vector<Entry> &entries() const { return booked; }
+  int64_t taken() const; // sum of all entries
   /// "context 512.0 MiB, NCCL 1.20 GiB".
   std::string text() const;
 
 private:
+  struct Entry {
+    std::string what;
+    int64_t bytes = 0;
+  };
   void add(const std::string &what, int64_t bytes);
 
   std::vector<Entry> booked;

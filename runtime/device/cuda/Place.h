@@ -23,8 +23,11 @@ struct Place {
   int64_t at(int64_t microbatch) const {
     return offset + (microbatch % slots) * stride;
   }
+  /// By way of an integer: an address without an arena is asked for, too.
   std::byte *in(std::byte *arena, int64_t microbatch) const {
-    return arena + at(microbatch);
+    return reinterpret_cast<std::byte *>(
+        reinterpret_cast<uintptr_t>(arena) +
+        static_cast<uintptr_t>(at(microbatch)));
   }
 };
 

@@ -1,0 +1,212 @@
+// Setting up a rank on its GPU.
+#include "runtime/device/cuda/CudaRank.h"
+
+#include "absl/strings/str_cat.h"
+#include "runtime/device/Groups.h"
+
+#include <algorithm>
+
+namespace orrery::runtime::cuda {
+namespace {
+
+// Free memory that graphs of steps may take: they are made when a number of
+// microbatches first occurs.
+constexpr int64_t kGraphReserve = int64_t(192) << 20;
+
+int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
+
+} // namespace
+
+// All ranks go on, or none: whoever fails alone would leave the others waiting
+// for it in a communicator.
+absl::Status CudaRank::agree(const absl::Status &mine) {
+  int32_t failed = mine.ok() ? 0 : 1;
+  absl::Status status =
+      factory.world().allReduce(&failed, &failed, 1, plan::I32, Reduction::Max);
+  if (!mine.ok())
+    return mine;
+  if (status.ok() && failed)
+    return absl::CancelledError("another rank failed to set up its GPU");
+  return status;
+}
+
+absl::Status CudaRank::setUp() {
+  absl::Status (CudaRank::*const parts[])() = {
+      &CudaRank::takeGpuAndCode, &CudaRank::createGroups, &CudaRank::openGemms,
+      &CudaRank::chooseGemms,    &CudaRank::shareGemms,   &CudaRank::prepare,
+      &CudaRank::takeMemory,     &CudaRank::rehearse};
+  for (auto part : parts)
+    if (absl::Status status = agree((this->*part)()); !status.ok())
+      return status;
+  ready = true;
+  return absl::OkStatus();
+}
+
+absl::Status CudaRank::takeGpuAndCode() {
+  absl::StatusOr<Gpu> taken = takeGpu(factory.world());
+  if (!taken.ok())
+    return taken.status();
+  gpu = *std::move(taken);
+  if (absl::Status status = ledger.book("context and others"); !status.ok())
+    return status;
+  absl::StatusOr<KernelLibrary> loaded = KernelLibrary::load(*rank.plan);
+  if (!loaded.ok())
+    return loaded.status();
+  kernels = *std::move(loaded);
+  absl::StatusOr<Lanes> numbered = Lanes::create(rank);
+  if (!numbered.ok())
+    return numbered.status();
+  lanes = *std::move(numbered);
+  return ledger.book("kernels");
+}
+
+absl::Status CudaRank::createGroups() {
+  absl::StatusOr<Groups> host = runtime::createGroups(rank, factory);
+  if (!host.ok())
+    return host.status();
+  for (const std::unique_ptr<Communicator> &group : *host) {
+    std::optional<DeviceGroup> &own = groups.emplace_back();
+    if (!group)
+      continue;
+    absl::StatusOr<DeviceGroup> created = nccl.createGroup(*group);
+    if (!created.ok())
+      return created.status();
+    own = *std::move(created);
+  }
+  absl::StatusOr<std::vector<PeerChannel>> made =
+      nccl.createChannels(factory.world(), lanes.channels());
+  if (!made.ok())
+    return made.status();
+  channels = *std::move(made);
+  return ledger.book("NCCL");
+}
+
+absl::Status CudaRank::openGemms() {
+  return gemms.open(*rank.plan, options.allowTf32);
+}
+
+absl::Status CudaRank::chooseGemms() {
+  return rank.rank == 0 ? gemms.choose(options.gemmCache) : absl::OkStatus();
+}
+
+absl::Status CudaRank::shareGemms() { return gemms.share(factory.world()); }
+
+absl::Status CudaRank::prepare() {
+  PrepareContext context = {rank,     kernels, lanes, groups,
+                            channels, keys,    gemms, cudnn};
+  for (const plan::Program &program : rank.rankClass->programs()) {
+    absl::StatusOr<PreparedProgram> prepared = prepareProgram(program, context);
+    if (!prepared.ok())
+      return prepared.status();
+    programs.push_back(*std::move(prepared));
+  }
+  if (absl::Status status = ledger.book("libraries"); !status.ok())
+    return status;
+  if (absl::Status status = agree(nccl.warmUp(context.calls)); !status.ok())
+    return status;
+  return ledger.book("NCCL");
+}
+
+std::vector<int64_t> CudaRank::scratchByLane() const {
+  std::vector<int64_t> bytes(static_cast<size_t>(lanes.count()), 0);
+  for (const PreparedProgram &program : programs)
+    for (const PreparedInstruction &instruction : program.instructions) {
+      int64_t &own = bytes[static_cast<size_t>(instruction.lane)];
+      own = std::max(own, aligned(instruction.operation->scratchBytes()));
+    }
+  return bytes;
+}
+
+absl::Status CudaRank::takeMemory() {
+  const std::vector<int64_t> byLane = scratchByLane();
+  int64_t scratchBytes = 0;
+  for (int64_t bytes : byLane)
+    scratchBytes += bytes;
+  const int64_t arenaBytes = static_cast<int64_t>(rank.member->arena_bytes());
+  if (absl::Status status =
+          checkFit(ledger, arenaBytes, scratchBytes, kGraphReserve);
+      !status.ok())
+    return absl::Status(status.code(), absl::StrCat("rank ", rank.rank, ": ",
+                                                    status.message()));
+  absl::StatusOr<DeviceMemory> memory =
+      allocateDevice(scratchBytes, "scratch memory");
+  if (!memory.ok())
+    return memory.status();
+  scratch = *std::move(memory);
+  memory = allocateDevice(static_cast<int64_t>(keys.all().size()) * 8,
+                          "random keys");
+  if (!memory.ok())
+    return memory.status();
+  deviceKeys = *std::move(memory);
+  if (absl::Status status = ledger.book("scratch"); !status.ok())
+    return status;
+  memory = allocateDevice(arenaBytes, "the arena");
+  if (!memory.ok())
+    return memory.status();
+  arena = *std::move(memory);
+  if (absl::Status status = ledger.book("arena"); !status.ok())
+    return status;
+  absl::StatusOr<HostImage> reserved = HostImage::create(arenaBytes);
+  if (!reserved.ok())
+    return reserved.status();
+  image = *std::move(reserved);
+  absl::StatusOr<std::unique_ptr<Staging>> staged =
+      Staging::create(rank, image.data(), keys);
+  if (!staged.ok())
+    return staged.status();
+  staging = *std::move(staged);
+  absl::StatusOr<StepEnqueuer> created =
+      StepEnqueuer::create(rank, lanes, programs, *staging);
+  if (!created.ok())
+    return created.status();
+  enqueuer = *std::move(created);
+  StepMemory places = {static_cast<std::byte *>(arena.get()),
+                       static_cast<uint64_t *>(deviceKeys.get()),
+                       {}};
+  std::byte *next = static_cast<std::byte *>(scratch.get());
+  for (int64_t bytes : byLane) {
+    places.scratch.push_back(bytes ? next : nullptr);
+    next += bytes;
+  }
+  enqueuer->use(std::move(places));
+  return absl::OkStatus();
+}
+
+// The arena and the keys are zero before the rehearsal, so that indices read
+// from them are in bounds, and zero behind it.
+absl::Status CudaRank::rehearse() {
+  const size_t bytes = rank.member->arena_bytes();
+  const cudaStream_t stream = enqueuer->stream();
+  auto clear = [&]() -> absl::Status {
+    cudaError_t error = cudaSuccess;
+    if (bytes)
+      error = cudaMemsetAsync(arena.get(), 0, bytes, stream);
+    if (error == cudaSuccess && !keys.all().empty())
+      error =
+          cudaMemsetAsync(deviceKeys.get(), 0, keys.all().size() * 8, stream);
+    if (error == cudaSuccess)
+      error = cudaStreamSynchronize(stream);
+    return toStatus(error, "clearing of the arena");
+  };
+  absl::Status status = clear();
+  if (status.ok())
+    status = enqueuer->rehearse();
+  if (status.ok())
+    status = clear();
+  if (!status.ok())
+    return absl::Status(status.code(), absl::StrCat("rank ", rank.rank, ": ",
+                                                    status.message()));
+  return ledger.book("kernels");
+}
+
+CudaRank::~CudaRank() {
+  absl::Status status;
+  if (ready && !broken)
+    status = nccl.close(factory.world());
+  if (!ready || broken || !status.ok())
+    status = nccl.abort();
+  // Nobody is left to hear of an error.
+  status.IgnoreError();
+}
+
+} // namespace orrery::runtime::cuda

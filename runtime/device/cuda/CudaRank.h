@@ -1,0 +1,69 @@
+// Everything that a rank has on its GPU, in the order in which it is set up.
+#ifndef ORRERY_RUNTIME_DEVICE_CUDA_CUDARANK_H
+#define ORRERY_RUNTIME_DEVICE_CUDA_CUDARANK_H
+
+#include "runtime/comm/nccl/NcclWorld.h"
+#include "runtime/device/cuda/CudaDevice.h"
+#include "runtime/device/cuda/Gpu.h"
+#include "runtime/device/cuda/HostImage.h"
+#include "runtime/device/cuda/MemoryLedger.h"
+#include "runtime/device/cuda/Prepare.h"
+#include "runtime/device/cuda/Staging.h"
+#include "runtime/device/cuda/StepEnqueuer.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace orrery::runtime::cuda {
+
+class CudaRank {
+public:
+  CudaRank(const RankPlan &rank, CommunicatorFactory &factory,
+           const CudaOptions &options)
+      : rank(rank), factory(factory), options(options),
+        keys(rank.plan->job().train().seed(), rank.member->first_layer()) {}
+  /// Closes the communicators with the other ranks; gives them up if setting up
+  /// failed or the rank is broken.
+  ~CudaRank();
+
+  /// See createCudaDevice. Ok on all ranks or on none.
+  absl::Status setUp();
+
+  const RankPlan &rank;
+  CommunicatorFactory &factory;
+  const CudaOptions options;
+  Gpu gpu;
+  MemoryLedger ledger;
+  Lanes lanes;
+  KernelLibrary kernels;
+  NcclWorld nccl;
+  std::vector<std::optional<DeviceGroup>> groups;
+  std::vector<PeerChannel> channels;
+  StepKeys keys;
+  PlanGemms gemms;
+  CudnnOnDemand cudnn;
+  std::vector<PreparedProgram> programs;
+  DeviceMemory arena, scratch, deviceKeys;
+  HostImage image;
+  std::unique_ptr<Staging> staging;
+  std::optional<StepEnqueuer> enqueuer;
+  bool ready = false;  // on all ranks
+  bool broken = false; // a step failed: something may still be running
+
+private:
+  absl::Status agree(const absl::Status &mine);
+  absl::Status takeGpuAndCode();
+  absl::Status createGroups();
+  absl::Status openGemms();
+  absl::Status chooseGemms();
+  absl::Status shareGemms();
+  absl::Status prepare();
+  absl::Status takeMemory();
+  absl::Status rehearse();
+  std::vector<int64_t> scratchByLane() const;
+};
+
+} // namespace orrery::runtime::cuda
+
+#endif // ORRERY_RUNTIME_DEVICE_CUDA_CUDARANK_H

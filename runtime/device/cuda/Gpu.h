@@ -1,0 +1,29 @@
+// The GPU of a rank.
+#ifndef ORRERY_RUNTIME_DEVICE_CUDA_GPU_H
+#define ORRERY_RUNTIME_DEVICE_CUDA_GPU_H
+
+#include "absl/status/statusor.h"
+#include "runtime/comm/nccl/LocalRank.h"
+
+#include <string>
+
+namespace orrery::runtime::cuda {
+
+struct Gpu {
+  int device = 0;
+  std::string name; // "NVIDIA H100 80GB HBM3"
+};
+
+/// Which of `visible` GPUs a rank takes: the one of its place on the host; the
+/// only one, where a launcher shows each rank its own. FailedPrecondition:
+/// there are fewer GPUs than ranks.
+absl::StatusOr<int> chooseDevice(const LocalRank &local, int visible);
+
+/// Makes the rank's GPU the calling thread's and creates its context. A
+/// collective over `world`. FailedPrecondition: no GPU, or no driver for this
+/// version of CUDA.
+absl::StatusOr<Gpu> takeGpu(Communicator &world);
+
+} // namespace orrery::runtime::cuda
+
+#endif // ORRERY_RUNTIME_DEVICE_CUDA_GPU_H
