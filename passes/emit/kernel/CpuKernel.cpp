@@ -31,9 +31,7 @@ static void writeColumns(RegionCode &code, KernelRow &row, int64_t walk,
                          ArrayRef<ReduceOp> reduces) {
   OpBuilder &builder = code.builder;
   Lanes lanes = code.lanes(width);
-  SmallVector<Value> start = llvm::map_to_vector(reduces, [&](ReduceOp reduce) {
-    return lanes.neutral(reduce.getKind(), code.accumulatorType(reduce));
-  });
+  SmallVector<Value> start = code.startSums(reduces, width);
   auto loop = scf::ForOp::create(builder, code.loc, from, to,
                                  code.number(width), start);
   {

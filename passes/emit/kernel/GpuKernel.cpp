@@ -31,7 +31,6 @@ private:
                                 ArrayRef<ReduceOp> reduces);
   /// Chunk number `index` of a row of `count`, `index` at most `largest`.
   Chunk rowChunk(Value index, int64_t largest, int64_t count);
-  SmallVector<Value> neutral(ArrayRef<ReduceOp> reduces);
 
   template <typename Register> Value special() {
     Value read = Register::create(builder, loc, builder.getI32Type());
@@ -228,19 +227,13 @@ void GpuKernel::writeRows(GpuReduction &reduction) {
   reduction.finishRow();
 }
 
-SmallVector<Value> GpuKernel::neutral(ArrayRef<ReduceOp> reduces) {
-  return llvm::map_to_vector(reduces, [&](ReduceOp reduce) {
-    return code.lanes(shape.width)
-        .neutral(reduce.getKind(), code.accumulatorType(reduce));
-  });
-}
-
 SmallVector<Value> GpuKernel::overResident(MutableArrayRef<Chunk> chunks,
                                            int64_t walk,
                                            ArrayRef<ReduceOp> reduces) {
   for (Chunk &chunk : chunks)
     code.prefetch(chunk, walk);
-  return code.advance(chunks, walk, reduces, neutral(reduces));
+  return code.advance(chunks, walk, reduces,
+                      code.startSums(reduces, shape.width));
 }
 
 SmallVector<Value> GpuKernel::overStream(KernelRow &row, int64_t walk,
@@ -261,7 +254,7 @@ SmallVector<Value> GpuKernel::overStream(KernelRow &row, int64_t walk,
       code.prefetch(chunk, walk);
     return code.advance(own, walk, reduces, sums);
   };
-  SmallVector<Value> sums = neutral(reduces);
+  SmallVector<Value> sums = code.startSums(reduces, shape.width);
   if (whole > 0) {
     auto loop =
         scf::ForOp::create(builder, loc, code.number(0), code.number(whole),

@@ -75,6 +75,32 @@ Value GpuReduction::acrossLanes(Reduction kind, Value value, int64_t threads) {
 
 SmallVector<Value> GpuReduction::combine(ArrayRef<ReduceOp> reduces,
                                          ArrayRef<Value> sums) {
+  // Joined sums first move to the maximum of all threads.
+  SmallVector<ReduceOp> maxima, others;
+  SmallVector<Value> ownMaxima, ownOthers, results;
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    bool isMaximum = i + 1 < sums.size() && code.isJoined(reduces[i + 1]);
+    (isMaximum ? maxima : others).push_back(reduces[i]);
+    (isMaximum ? ownMaxima : ownOthers).push_back(sum);
+  }
+  SmallVector<Value> allMaxima = combineAlike(maxima, ownMaxima);
+  size_t next = 0;
+  for (auto [reduce, sum] : llvm::zip(others, ownOthers))
+    if (code.isJoined(reduce)) {
+      sum = code.moveSum(sum, ownMaxima[next], allMaxima[next]);
+      ++next;
+    }
+  SmallVector<Value> allOthers = combineAlike(others, ownOthers);
+  auto maximum = allMaxima.begin(), other = allOthers.begin();
+  for (ReduceOp reduce : reduces)
+    results.push_back(llvm::is_contained(maxima, reduce) ? *maximum++
+                                                         : *other++);
+  return results;
+}
+
+/// The same without regard to joined sums.
+SmallVector<Value> GpuReduction::combineAlike(ArrayRef<ReduceOp> reduces,
+                                              ArrayRef<Value> sums) {
   SmallVector<Value> numbers;
   for (auto [i, sum] : llvm::enumerate(sums)) {
     ReduceOp reduce = reduces[i];

@@ -24,7 +24,7 @@ public:
   mlir::Value getLane() const { return lane; }
   mlir::Value getGroup() const { return group; }
 
-  /// One number for each of `sums`, whose lanes are those of a chunk.
+  /// One number for each of `sums`, which `RegionCode::advance` returned.
   llvm::SmallVector<mlir::Value> combine(llvm::ArrayRef<dfg::ReduceOp> reduces,
                                          llvm::ArrayRef<mlir::Value> sums);
   /// Behind the last combination of a row, inside the loop over rows.
@@ -33,6 +33,9 @@ public:
   void declareMemory(mlir::ModuleOp module);
 
 private:
+  llvm::SmallVector<mlir::Value>
+  combineAlike(llvm::ArrayRef<dfg::ReduceOp> reduces,
+               llvm::ArrayRef<mlir::Value> sums);
   mlir::Value shuffle(mlir::Value value, int64_t distance);
   mlir::Value acrossLanes(dfg::Reduction kind, mlir::Value value,
                           int64_t threads);

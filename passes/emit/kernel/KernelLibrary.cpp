@@ -104,6 +104,8 @@ FailureOr<KernelCall> KernelLibrary::generate(FusedOp fused,
     GpuShape shape = GpuShape::choose(fused, *space);
     if (shape.kind == GpuShape::Kind::Elements)
       rows = space->rows * space->columns;
+    if (shape.kind == GpuShape::Kind::Streaming)
+      space->joinSoftmax(fused);
     code.alignments.assign(alignments.begin(), alignments.end());
     code.shortDivision = space->rows * space->columns <= INT32_MAX;
     writeGpuKernel(code, shape, info.symbol, *module);

@@ -1,6 +1,8 @@
 // How a fused region is walked.
 #include "passes/emit/kernel/KernelSpace.h"
 
+#include "mlir/IR/TypeUtilities.h"
+
 using namespace mlir;
 using namespace orrery::dfg;
 using namespace orrery::passes;
@@ -38,6 +40,9 @@ static void assignWalks(Block &body, KernelSpace &space) {
       walk = std::max(walk, space.walk.lookup(operand));
     for (Value result : op.getResults())
       space.walk[result] = walk + isa<ReduceOp>(op);
+    if (auto reduce = dyn_cast<ReduceOp>(op))
+      if (ReduceOp maximum = space.joinedMaxima.lookup(reduce))
+        space.walk[reduce.getResult()] = space.walk.lookup(maximum.getResult());
     space.numWalks = std::max(space.numWalks, walk + 1);
   }
 }
@@ -78,4 +83,46 @@ FailureOr<KernelSpace> KernelSpace::get(FusedOp fused) {
   if (space.flat)
     std::swap(space.rows, space.columns);
   return space;
+}
+
+//===----------------------------------------------------------------------===//
+// Softmax
+//===----------------------------------------------------------------------===//
+
+/// True when both are computed alike from the same values.
+static bool isSame(Value a, Value b) {
+  if (a == b)
+    return true;
+  Operation *left = a.getDefiningOp(), *right = b.getDefiningOp();
+  return left && right && left->getName() == right->getName() &&
+         left->getAttrDictionary() == right->getAttrDictionary() &&
+         llvm::all_of_zip(left->getOperands(), right->getOperands(), isSame);
+}
+
+/// The maximum m of x, when `sum` is that of exp(x - m) in f32.
+static ReduceOp findMaximum(ReduceOp sum) {
+  if (sum.getKind() != Reduction::Sum ||
+      !getElementTypeOrSelf(sum.getType()).isF32())
+    return {};
+  auto exp = sum.getOperand().getDefiningOp<ExpOp>();
+  auto difference = exp ? exp->getOperand(0).getDefiningOp<SubOp>() : SubOp();
+  auto spread = difference
+                    ? difference->getOperand(1).getDefiningOp<BroadcastOp>()
+                    : BroadcastOp();
+  auto maximum =
+      spread ? spread.getOperand().getDefiningOp<ReduceOp>() : ReduceOp();
+  if (!maximum || maximum.getKind() != Reduction::Max ||
+      !isSame(maximum.getOperand(), difference->getOperand(0)))
+    return {};
+  return maximum;
+}
+
+void KernelSpace::joinSoftmax(FusedOp fused) {
+  Block &body = fused.getBody().front();
+  llvm::DenseSet<Operation *> taken;
+  for (auto sum : body.getOps<ReduceOp>())
+    if (ReduceOp maximum = findMaximum(sum);
+        maximum && taken.insert(maximum).second)
+      joinedMaxima[sum] = maximum;
+  assignWalks(body, *this);
 }

@@ -25,9 +25,17 @@ struct KernelSpace {
   llvm::DenseMap<mlir::Value, SpaceDims> dims;
   llvm::DenseMap<mlir::Value, int64_t> walk;
   int64_t numWalks = 1;
+  /// Sums of exp(x - max x) that are taken in the walk of the maximum, see
+  /// `joinSoftmax`; by the sum.
+  llvm::DenseMap<dfg::ReduceOp, dfg::ReduceOp> joinedMaxima;
 
   /// Emits an error when a value's place in the space cannot be told.
   static mlir::FailureOr<KernelSpace> get(dfg::FusedOp fused);
+
+  /// Saves a walk over the row for each softmax in f32: behind the elements
+  /// with maximum m, the sum is known relative to m, and it moves to a larger
+  /// maximum n when multiplied by exp(m - n).
+  void joinSoftmax(dfg::FusedOp fused);
 
   bool hasColumns(mlir::Value value) const {
     const SpaceDims &own = dims.find(value)->second;

@@ -2,8 +2,11 @@
 #include "passes/emit/kernel/RegionCode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/TypeUtilities.h"
+
+#include <cfloat>
 
 using namespace mlir;
 using namespace orrery::dfg;
@@ -80,9 +83,16 @@ bool RegionCode::hasNumberOutputs() const {
 }
 
 SmallVector<ReduceOp> RegionCode::reductionsIn(int64_t walk) {
-  return llvm::filter_to_vector(body.getOps<ReduceOp>(), [&](ReduceOp reduce) {
-    return space.walk.lookup(reduce.getOperand()) == walk;
-  });
+  SmallVector<ReduceOp> reduces;
+  for (auto reduce : body.getOps<ReduceOp>()) {
+    if (isJoined(reduce) || space.walk.lookup(reduce.getOperand()) != walk)
+      continue;
+    reduces.push_back(reduce);
+    for (auto [sum, maximum] : space.joinedMaxima)
+      if (maximum == reduce)
+        reduces.push_back(sum);
+  }
+  return reduces;
 }
 
 bool RegionCode::storesIn(int64_t walk) const {
@@ -163,22 +173,76 @@ void RegionCode::storeNumbers(KernelRow &row) {
                      numberIndex(value, row));
 }
 
+SmallVector<Value> RegionCode::startSums(ArrayRef<ReduceOp> reduces,
+                                         int64_t width) {
+  SmallVector<Value> sums;
+  for (ReduceOp reduce : reduces) {
+    if (isJoined(reduce)) {
+      // A finite maximum: nothing is infinitely far from it.
+      sums.back() = lanes(1).constant(builder.getF32Type(), double(-FLT_MAX));
+      sums.push_back(lanes(1).constant(builder.getF32Type(), 0.0));
+      continue;
+    }
+    sums.push_back(
+        lanes(width).neutral(reduce.getKind(), accumulatorType(reduce)));
+  }
+  return sums;
+}
+
+Value RegionCode::contribution(ReduceOp reduce, Chunk &chunk, int64_t walk) {
+  Lanes own = lanes(chunk.width);
+  Type type = accumulatorType(reduce);
+  Value value = own.convert(evaluate(reduce.getOperand(), chunk, walk), type);
+  if (!chunk.inside)
+    return value;
+  return arith::SelectOp::create(builder, loc, chunk.inside, value,
+                                 own.neutral(reduce.getKind(), type));
+}
+
+Value RegionCode::moveSum(Value sum, Value from, Value to) {
+  Value distance = arith::SubFOp::create(builder, loc, from, to);
+  Value factor = math::ExpOp::create(builder, loc, distance);
+  return arith::MulFOp::create(builder, loc, sum, factor);
+}
+
+void RegionCode::advanceSoftmax(MutableArrayRef<Chunk> chunks, int64_t walk,
+                                ReduceOp reduce, Value &maximum, Value &sum) {
+  Lanes own = lanes(chunks.front().width);
+  SmallVector<Value> values;
+  for (Chunk &chunk : chunks)
+    values.push_back(contribution(reduce, chunk, walk));
+  Value largest;
+  for (Value value : values)
+    largest = largest ? own.combine(Reduction::Max, largest, value) : value;
+  Value next = lanes(1).combine(Reduction::Max, maximum,
+                                own.reduce(Reduction::Max, largest));
+  Value parts;
+  for (Value value : values) {
+    Value distance =
+        arith::SubFOp::create(builder, loc, value, own.splat(next));
+    Value part = math::ExpOp::create(builder, loc, distance);
+    parts = parts ? own.combine(Reduction::Sum, parts, part) : part;
+  }
+  sum = lanes(1).combine(Reduction::Sum, moveSum(sum, maximum, next),
+                         own.reduce(Reduction::Sum, parts));
+  maximum = next;
+}
+
 SmallVector<Value> RegionCode::advance(MutableArrayRef<Chunk> chunks,
                                        int64_t walk, ArrayRef<ReduceOp> reduces,
                                        ValueRange sums) {
   SmallVector<Value> next(sums);
-  for (Chunk &chunk : chunks)
-    for (auto [i, sum] : llvm::enumerate(next)) {
-      ReduceOp reduce = reduces[i];
-      Lanes own = lanes(chunk.width);
-      Type type = accumulatorType(reduce);
-      Value value =
-          own.convert(evaluate(reduce.getOperand(), chunk, walk), type);
-      if (chunk.inside)
-        value = arith::SelectOp::create(builder, loc, chunk.inside, value,
-                                        own.neutral(reduce.getKind(), type));
-      sum = own.combine(reduce.getKind(), sum, value);
+  for (size_t i = 0; i < next.size(); ++i) {
+    if (i + 1 < next.size() && isJoined(reduces[i + 1])) {
+      advanceSoftmax(chunks, walk, reduces[i], next[i], next[i + 1]);
+      ++i;
+      continue;
     }
+    for (Chunk &chunk : chunks)
+      next[i] = lanes(chunk.width)
+                    .combine(ReduceOp(reduces[i]).getKind(), next[i],
+                             contribution(reduces[i], chunk, walk));
+  }
   // All loads come before all stores: outputs may lie on inputs.
   SmallVector<SmallVector<std::pair<Value, unsigned>>> stores(chunks.size());
   for (auto [chunk, own] : llvm::zip(chunks, stores))

@@ -70,8 +70,14 @@ public:
       int64_t walk, llvm::ArrayRef<dfg::ReduceOp> reduces)>;
   void writeRow(KernelRow &row, mlir::Value mayStore, Visitor overColumns);
 
-  /// Evaluates what walk `walk` needs of `chunks`, adds it to the sums (lanes
-  /// of the chunks' width) and stores the walk's outputs. Returns the sums.
+  /// Sums before the first chunk of `width` lanes: lanes, too, but numbers for
+  /// maxima with a joined sum, which follows its maximum.
+  llvm::SmallVector<mlir::Value>
+  startSums(llvm::ArrayRef<dfg::ReduceOp> reduces, int64_t width);
+  /// The joined sum of a part with maximum `from`, relative to maximum `to`.
+  mlir::Value moveSum(mlir::Value sum, mlir::Value from, mlir::Value to);
+  /// Evaluates what walk `walk` needs of `chunks`, adds it to `sums` and stores
+  /// the walk's outputs. Returns the sums.
   llvm::SmallVector<mlir::Value> advance(llvm::MutableArrayRef<Chunk> chunks,
                                          int64_t walk,
                                          llvm::ArrayRef<dfg::ReduceOp> reduces,
@@ -82,7 +88,11 @@ public:
   mlir::Type accumulatorType(dfg::ReduceOp reduce);
   bool hasColumnOutputs() const;
   bool hasNumberOutputs() const;
+  /// What is reduced in a walk; joined sums come behind their maxima.
   llvm::SmallVector<dfg::ReduceOp> reductionsIn(int64_t walk);
+  bool isJoined(dfg::ReduceOp sum) const {
+    return space.joinedMaxima.contains(sum);
+  }
 
   /// (input, output) pairs that may share memory, once all code is written.
   llvm::SmallVector<std::pair<unsigned, unsigned>> findInPlace();
@@ -98,6 +108,11 @@ public:
 
 private:
   bool storesIn(int64_t walk) const;
+  /// What `chunk` adds to `reduce`: lanes, neutral ones outside.
+  mlir::Value contribution(dfg::ReduceOp reduce, Chunk &chunk, int64_t walk);
+  void advanceSoftmax(llvm::MutableArrayRef<Chunk> chunks, int64_t walk,
+                      dfg::ReduceOp reduce, mlir::Value &maximum,
+                      mlir::Value &sum);
   void storeNumbers(KernelRow &row);
   /// Coordinate of the row along dimension `dim`.
   mlir::Value rowCoordinate(const KernelRow &row, int64_t dim);

@@ -17,7 +17,7 @@ using namespace orrery;
 using namespace orrery::interpreter;
 using namespace orrery::passes;
 
-[[noreturn]] static void stop(const std::string &why) {
+[[noreturn]] void orrery::passes::stop(const std::string &why) {
   llvm::errs() << why << "\n";
   std::abort();
 }
@@ -36,8 +36,42 @@ LoadedObject::LoadedObject(const std::string &bytes) {
 
 LoadedObject::~LoadedObject() { dlclose(handle); }
 
-LoadedObject::Function LoadedObject::find(const std::string &symbol) const {
-  return reinterpret_cast<Function>(dlsym(handle, symbol.c_str()));
+void *LoadedObject::find(const std::string &symbol) const {
+  return dlsym(handle, symbol.c_str());
+}
+
+namespace {
+struct CpuRunner : KernelRunner {
+  LoadedObject object;
+  void (*function)(void *const *, const uint64_t *, int64_t, int64_t);
+
+  CpuRunner(const std::string &bytes, const std::string &symbol)
+      : object(bytes),
+        function(reinterpret_cast<decltype(function)>(object.find(symbol))) {}
+
+  void run(const Launch &launch) override {
+    std::vector<void *> pointers;
+    for (std::vector<char> *buffer : launch.buffers)
+      pointers.push_back(buffer->data());
+    SmallVector<int64_t> bounds{0, launch.rows};
+    if (!launch.bounds.empty())
+      bounds = launch.bounds;
+    for (size_t i = 0; i + 1 < bounds.size(); ++i)
+      function(pointers.data(), launch.scalars.data(), bounds[i],
+               bounds[i + 1]);
+  }
+};
+} // namespace
+
+Backend orrery::passes::cpuBackend() {
+  return {KernelDevice::Cpu,
+          [](KernelLibrary &library,
+             const KernelInfo &info) -> std::unique_ptr<KernelRunner> {
+            FailureOr<std::string> bytes = library.compile({});
+            if (failed(bytes))
+              stop("the kernel does not compile");
+            return std::make_unique<CpuRunner>(*bytes, info.symbol);
+          }};
 }
 
 //===----------------------------------------------------------------------===//
@@ -87,7 +121,8 @@ static RankedTensorType typeOf(Value value) {
 //===----------------------------------------------------------------------===//
 
 FusedProgram::FusedProgram(StringRef signature, StringRef body,
-                           RankContext context)
+                           RankContext context, const Backend &backend,
+                           int64_t misalignment)
     : module(("func.func @f(" + signature + ") {\n" + body + "\nreturn }\n")
                  .str()) {
   PassManager passes(module.getContext());
@@ -100,20 +135,23 @@ FusedProgram::FusedProgram(StringRef signature, StringRef body,
     (*module).dump();
     stop("expected one fused op");
   }
-  kernel = std::make_unique<FusedKernel>(all.front(), context);
+  kernel = std::make_unique<FusedKernel>(all.front(), context, backend,
+                                         misalignment);
 }
 
-FusedKernel::FusedKernel(dfg::FusedOp fused, RankContext context)
-    : context(context), fused(fused) {
-  KernelLibrary library(fused.getContext());
-  FailureOr<KernelCall> added = library.add(fused);
-  FailureOr<std::string> bytes =
-      failed(added) ? FailureOr<std::string>() : library.compile({});
-  if (failed(bytes))
+FusedKernel::FusedKernel(dfg::FusedOp fused, RankContext context,
+                         const Backend &backend, int64_t misalignment)
+    : context(context), fused(fused), misalignment(misalignment) {
+  KernelLibrary library(fused.getContext(), backend.device);
+  SmallVector<int64_t> alignments(
+      fused->getNumOperands() + fused->getNumResults(),
+      misalignment ? misalignment & -misalignment : 16);
+  FailureOr<KernelCall> added = library.add(fused, alignments);
+  if (failed(added))
     stop("no kernel");
   call = *added;
-  object = std::make_unique<LoadedObject>(*bytes);
-  function = object->find(library.getKernels()[call.kernel].symbol);
+  info = library.getKernels()[call.kernel];
+  runner = backend.makeRunner(library, info);
 }
 
 Tensors FusedKernel::makeInputs(unsigned seed, double low, double high) {
@@ -145,9 +183,8 @@ Tensors FusedKernel::expected(const Tensors &inputs) {
 }
 
 Tensors FusedKernel::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
-                         bool inPlace) {
+                         bool inPlace, int64_t blocks) {
   std::vector<std::vector<char>> memory;
-  std::vector<void *> buffers;
   for (auto [value, tensor] : llvm::zip(fused.getInputs(), inputs))
     memory.push_back(encode(tensor, typeOf(value).getElementType()));
   for (Value value : fused.getOutputs())
@@ -162,20 +199,24 @@ Tensors FusedKernel::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
       place[o] = input;
       taken[input] = true;
     }
-  for (unsigned i : place)
-    buffers.push_back(memory[i].data());
 
-  std::vector<int64_t> scalars;
-  for (const KernelScalar &scalar : call.scalars)
-    scalars.push_back(scalar.isStream()
-                          ? context.streamKey(scalar.stream, scalar.layer)
+  Launch launch;
+  for (unsigned i : place)
+    launch.buffers.push_back(&memory[i]);
+  for (const KernelScalar &scalar : call.scalars) {
+    launch.isKey.push_back(scalar.isStream());
+    launch.scalars.push_back(
+        scalar.isStream() ? context.streamKey(scalar.stream, scalar.layer)
                           : context.value(scalar.index) +
                                 context.microbatch * scalar.perMicrobatch);
-  SmallVector<int64_t> all{0, call.rows};
-  if (bounds.empty())
-    bounds = all;
-  for (size_t i = 0; i + 1 < bounds.size(); ++i)
-    function(buffers.data(), scalars.data(), bounds[i], bounds[i + 1]);
+  }
+  launch.rows = call.rows;
+  launch.misalignment = misalignment;
+  launch.bounds.assign(bounds.begin(), bounds.end());
+  launch.blocks = blocks;
+  if (blocks == 0 && info.rowsPerBlock > 0)
+    launch.blocks = llvm::divideCeil(call.rows, info.rowsPerBlock);
+  runner->run(launch);
 
   Tensors results;
   for (auto [i, value] : llvm::enumerate(fused.getOutputs()))

@@ -6,6 +6,8 @@
 #include "test/interpreter/Evaluate.h"
 #include "test/interpreter/ParseModule.h"
 
+#include <functional>
+
 namespace orrery::passes {
 
 /// A shared object in memory, for as long as this lives.
@@ -13,40 +15,77 @@ class LoadedObject {
 public:
   explicit LoadedObject(const std::string &bytes);
   ~LoadedObject();
-  using Function = void (*)(void *const *, const int64_t *, int64_t, int64_t);
   /// Null when there is none of this name.
-  Function find(const std::string &symbol) const;
+  void *find(const std::string &symbol) const;
 
 private:
   void *handle = nullptr;
 };
 
+/// What a launch hands to a kernel.
+struct Launch {
+  llvm::SmallVector<std::vector<char> *> buffers; // one twice: in place
+  llvm::SmallVector<uint64_t> scalars;            // keys of streams as they are
+  llvm::SmallVector<bool> isKey;
+  int64_t rows = 0;
+  /// Buffers start this far behind a multiple of 16 bytes.
+  int64_t misalignment = 0;
+  /// CPUs: the calls are for the rows between neighbours; empty: one for all.
+  llvm::SmallVector<int64_t> bounds;
+  /// GPUs: of the grid; 0: as many as share the rows in one go.
+  int64_t blocks = 0;
+};
+
+/// Runs one kernel over buffers in host memory.
+class KernelRunner {
+public:
+  virtual ~KernelRunner() = default;
+  virtual void run(const Launch &launch) = 0;
+};
+
+/// Where kernels run.
+struct Backend {
+  KernelDevice device = KernelDevice::Cpu;
+  std::function<std::unique_ptr<KernelRunner>(KernelLibrary &,
+                                              const KernelInfo &)>
+      makeRunner;
+};
+
+/// This machine.
+Backend cpuBackend();
+
+[[noreturn]] void stop(const std::string &why);
+
 /// The compiled kernel of one fused op, beside the interpreter.
 class FusedKernel {
 public:
-  FusedKernel(dfg::FusedOp fused, interpreter::RankContext context);
+  /// Buffers will lie `misalignment` bytes behind multiples of 16.
+  FusedKernel(dfg::FusedOp fused, interpreter::RankContext context,
+              const Backend &backend, int64_t misalignment);
 
   dfg::FusedOp getFused() { return fused; }
   const KernelCall &getCall() const { return call; }
+  const KernelInfo &getInfo() const { return info; }
 
   /// Random operands in [low, high]; ids reach two past both ends of a row.
   interpreter::Tensors makeInputs(unsigned seed, double low = -2,
                                   double high = 2);
   /// The results by the interpreter.
   interpreter::Tensors expected(const interpreter::Tensors &inputs);
-  /// The results by the kernel, called for the rows between neighbours in
-  /// `bounds` (all rows when empty). Each in-place pair shares memory when
-  /// `inPlace`, the first pair of an output or input counting.
+  /// The results by the kernel. Each in-place pair shares memory when
+  /// `inPlace`, the first pair of an output or input counting. `bounds` and
+  /// `blocks`: see Launch.
   interpreter::Tensors run(const interpreter::Tensors &inputs,
                            llvm::ArrayRef<int64_t> bounds = {},
-                           bool inPlace = false);
+                           bool inPlace = false, int64_t blocks = 0);
 
 private:
   interpreter::RankContext context;
   dfg::FusedOp fused;
+  int64_t misalignment;
   KernelCall call;
-  std::unique_ptr<LoadedObject> object;
-  LoadedObject::Function function = nullptr;
+  KernelInfo info;
+  std::unique_ptr<KernelRunner> runner;
 };
 
 /// The one fused op that the fuse stage makes of the ops `body`, which may use
@@ -54,7 +93,8 @@ private:
 class FusedProgram {
 public:
   FusedProgram(llvm::StringRef signature, llvm::StringRef body,
-               interpreter::RankContext context = {});
+               interpreter::RankContext context = {},
+               const Backend &backend = cpuBackend(), int64_t misalignment = 0);
   FusedKernel *operator->() { return kernel.get(); }
 
 private:
