@@ -59,7 +59,7 @@ static void printDiagnostic(Diagnostic &diagnostic) {
 }
 
 static int compile(const CommandLine &line, const job::JobSpec &job) {
-  std::vector<Stage> stages = getStages(job, line.deviceMemory);
+  std::vector<Stage> stages = getStages(job, line.target, line.deviceMemory);
   if (!isStage(stages, line.stopAfter)) {
     std::string names = "model";
     for (const Stage &stage : stages)
