@@ -34,6 +34,11 @@ PreparedLaunch prepareLaunch(const plan::Launch &op, PrepareContext &context) {
 
 absl::StatusOr<PreparedGemm> prepareGemm(const plan::Gemm &op,
                                          PrepareContext &context) {
+  if (op.epilogue() != plan::Gemm::NONE)
+    return absl::UnimplementedError(
+        absl::StrCat("epilogue ", plan::Gemm::Epilogue_Name(op.epilogue()),
+                     ": CPUs add a bias and take a gelu in kernels; compile "
+                     "with --target=cpu"));
   PreparedGemm p;
   p.type = kernelType(op.c());
   if (kernelType(op.a()) != p.type || kernelType(op.b()) != p.type)

@@ -241,6 +241,23 @@ TEST(RankExecutor, NamesTheInstructionWithoutAForm) {
       << status;
 }
 
+TEST(RankExecutor, RefusesProductsWithEpiloguesOnCpus) {
+  plan::Plan plan = planFromText(kPipeline);
+  plan::Gemm *gemm = plan.mutable_classes(1)
+                         ->mutable_programs(0)
+                         ->mutable_instructions(2)
+                         ->mutable_gemm();
+  gemm->set_epilogue(plan::Gemm::BIAS);
+  absl::Status status = runLocalRanks(2, [&](CommunicatorFactory &f) {
+    return RankExecutor::create(plan, f, threads(1)).status();
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  for (const char *words : {"class 'last', program 'forward', instruction 2 "
+                            "(gemm",
+                            "epilogue BIAS", "--target=cpu"})
+    EXPECT_NE(status.message().find(words), std::string::npos) << status;
+}
+
 TEST(RankExecutor, RefusesAnObjectWithoutTheKernel) {
   plan::Plan plan = planFromText(kGrid);
   plan.mutable_kernels(0)->set_symbol("absent");
