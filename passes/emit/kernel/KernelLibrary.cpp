@@ -3,7 +3,7 @@
 
 #include "passes/emit/kernel/KernelWriter.h"
 #include "passes/emit/kernel/NativeCode.h"
-#include "passes/emit/kernel/PtxCode.h"
+#include "passes/emit/kernel/gpu/PtxCode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -2,9 +2,9 @@
 #ifndef ORRERY_PASSES_EMIT_KERNEL_KERNELWRITER_H
 #define ORRERY_PASSES_EMIT_KERNEL_KERNELWRITER_H
 
-#include "passes/emit/kernel/GpuShape.h"
 #include "passes/emit/kernel/KernelGen.h"
 #include "passes/emit/kernel/RegionCode.h"
+#include "passes/emit/kernel/gpu/GpuShape.h"
 
 namespace orrery::passes {
 

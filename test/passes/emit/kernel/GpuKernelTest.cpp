@@ -1,6 +1,6 @@
 // Kernels for GPUs, run thread by thread on this machine against the
 // interpreter, and what becomes of them in PTX.
-#include "passes/emit/kernel/PtxCode.h"
+#include "passes/emit/kernel/gpu/PtxCode.h"
 #include "test/passes/emit/kernel/KernelCases.h"
 #include "test/passes/emit/kernel/SimulatedGpu.h"
 
@@ -137,6 +137,54 @@ TEST(GpuKernel, SharesOutRowsThatFillTheirBlocks) {
     for (size_t i = 0; i < actual.size(); ++i)
       EXPECT_LT(distance(actual[i], expected[i]), 1e-6) << "result " << i;
   }
+}
+
+TEST(GpuKernel, ReadsValuesThatLackSomeRowDimensions) {
+  FusedProgram program("%a: tensor<3xf32>, %b: tensor<5x8xf32>", R"(
+    %0 = dfg.broadcast %a {dims = array<i64: 1>}
+        : tensor<3xf32> to tensor<5x3x8xf32>
+    %1 = dfg.broadcast %b {dims = array<i64: 0, 2>}
+        : tensor<5x8xf32> to tensor<5x3x8xf32>
+    %2 = dfg.add %0, %1 : tensor<5x3x8xf32>
+    "test.use"(%2) : (tensor<5x3x8xf32>) -> ())",
+                       {}, simulatedGpu());
+  EXPECT_EQ(program->getCall().rows, 5 * 3 * 8); // cut anywhere
+  Tensors inputs = program->makeInputs(8);
+  EXPECT_LT(distance(program->run(inputs)[0], program->expected(inputs)[0]),
+            1e-6);
+}
+
+TEST(GpuKernel, ReducesRowsOfDoublePrecision) {
+  for (int64_t columns : {3, 100, 4000}) {
+    std::string row = std::to_string(columns) + "xf64>";
+    FusedProgram program("%a: tensor<2x" + row,
+                         "%0 = dfg.reduce sum %a {dims = array<i64: 1>} : "
+                         "tensor<2x" +
+                             row + R"( -> tensor<2xf64>
+      %1 = dfg.cast %0 : tensor<2xf64> to tensor<2xf32>
+      "test.use"(%0, %1) : (tensor<2xf64>, tensor<2xf32>) -> ())",
+                         {}, simulatedGpu());
+    Tensors inputs = program->makeInputs(9);
+    Tensors actual = program->run(inputs), expected = program->expected(inputs);
+    EXPECT_LT(distance(actual[0], expected[0]), 1e-14);
+    EXPECT_LT(distance(actual[1], expected[1]), 1e-7);
+  }
+}
+
+TEST(GpuKernel, ComputesSingleNumbers) {
+  FusedProgram program("%a: tensor<f64>, %b: tensor<f32>", R"(
+    %two = dfg.constant 2.0 : tensor<f64>
+    %0 = dfg.mul %a, %a : tensor<f64>
+    %1 = dfg.add %0, %two : tensor<f64>
+    %2 = dfg.sqrt %1 : tensor<f64>
+    %3 = dfg.cast %2 : tensor<f64> to tensor<f32>
+    %4 = dfg.maximum %3, %b : tensor<f32>
+    "test.use"(%2, %4) : (tensor<f64>, tensor<f32>) -> ())",
+                       {}, simulatedGpu());
+  Tensors inputs = program->makeInputs(6);
+  Tensors actual = program->run(inputs), expected = program->expected(inputs);
+  EXPECT_LT(distance(actual[0], expected[0]), 1e-15);
+  EXPECT_LT(distance(actual[1], expected[1]), 1e-7);
 }
 
 //===----------------------------------------------------------------------===//

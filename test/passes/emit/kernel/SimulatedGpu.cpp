@@ -43,11 +43,11 @@ public:
   int32_t thread() const { return current; }
   void barrier() { wait(everyone); }
   void warpBarrier() { wait(warps[current / kWarp]); }
-  float exchange(float value, int32_t distance) {
+  int32_t exchange(int32_t value, int32_t distance) {
     Gate &warp = warps[current / kWarp];
     warp.values[current % kWarp] = value;
     wait(warp);
-    float result = warp.values[(current % kWarp) ^ distance];
+    int32_t result = warp.values[(current % kWarp) ^ distance];
     wait(warp);
     return result;
   }
@@ -56,7 +56,7 @@ private:
   struct Gate {
     explicit Gate(int64_t size = 0) : size(size) {}
     int64_t size, arrived = 0, openings = 0;
-    float values[kWarp] = {};
+    int32_t values[kWarp] = {};
   };
   struct Fiber {
     ucontext_t context;
@@ -125,7 +125,7 @@ void ThreadBlock::run() {
 int32_t answerThread() { return running->thread(); }
 int32_t answerBlock() { return blockNumber; }
 int32_t answerGrid() { return blocksInGrid; }
-float answerShuffle(float value, int32_t distance) {
+int32_t answerShuffle(int32_t value, int32_t distance) {
   return running->exchange(value, distance);
 }
 void answerBarrier() { running->barrier(); }
@@ -159,6 +159,22 @@ static void callService(Operation *op, Service service, ValueRange operands) {
   op->erase();
 }
 
+/// Floats travel as bits.
+static void replaceShuffle(NVVM::ShflOp shuffle) {
+  OpBuilder builder(shuffle);
+  Location loc = shuffle.getLoc();
+  Type i32 = builder.getI32Type();
+  Value bits = LLVM::BitcastOp::create(builder, loc, i32, shuffle.getVal());
+  auto onBits = NVVM::ShflOp::create(
+      builder, loc, i32, shuffle.getThreadMask(), bits, shuffle.getOffset(),
+      shuffle.getMaskAndClamp(), shuffle.getKind(), UnitAttr());
+  Value result =
+      LLVM::BitcastOp::create(builder, loc, shuffle.getType(), onBits);
+  shuffle.replaceAllUsesWith(result);
+  shuffle.erase();
+  callService(onBits, kShuffle, {onBits.getVal(), onBits.getOffset()});
+}
+
 static void replaceOp(Operation *op) {
   if (isa<NVVM::ThreadIdXOp>(op))
     callService(op, kThread, {});
@@ -171,7 +187,7 @@ static void replaceOp(Operation *op) {
   else if (isa<NVVM::SyncWarpOp>(op))
     callService(op, kWarpBarrier, {});
   else if (auto shuffle = dyn_cast<NVVM::ShflOp>(op))
-    callService(op, kShuffle, {shuffle.getVal(), shuffle.getOffset()});
+    replaceShuffle(shuffle);
 }
 
 /// Adds `symbol`_call, which takes the arguments of kernel `symbol` from an

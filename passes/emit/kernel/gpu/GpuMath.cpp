@@ -1,5 +1,5 @@
 // Functions as instructions of NVIDIA GPUs.
-#include "passes/emit/kernel/PtxCode.h"
+#include "passes/emit/kernel/gpu/PtxCode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

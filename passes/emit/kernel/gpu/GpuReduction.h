@@ -1,9 +1,9 @@
 // Reductions over the threads that share a row.
-#ifndef ORRERY_PASSES_EMIT_KERNEL_GPUREDUCTION_H
-#define ORRERY_PASSES_EMIT_KERNEL_GPUREDUCTION_H
+#ifndef ORRERY_PASSES_EMIT_KERNEL_GPU_GPUREDUCTION_H
+#define ORRERY_PASSES_EMIT_KERNEL_GPU_GPUREDUCTION_H
 
-#include "passes/emit/kernel/GpuShape.h"
 #include "passes/emit/kernel/RegionCode.h"
+#include "passes/emit/kernel/gpu/GpuShape.h"
 
 namespace orrery::passes {
 
@@ -56,4 +56,4 @@ private:
 
 } // namespace orrery::passes
 
-#endif // ORRERY_PASSES_EMIT_KERNEL_GPUREDUCTION_H
+#endif // ORRERY_PASSES_EMIT_KERNEL_GPU_GPUREDUCTION_H

@@ -1,6 +1,6 @@
 // From kernels in MLIR to code for NVIDIA GPUs: PTX by LLVM, then a cubin by
 // NVIDIA's assembler.
-#include "passes/emit/kernel/PtxCode.h"
+#include "passes/emit/kernel/gpu/PtxCode.h"
 
 #include "passes/emit/kernel/LlvmCode.h"
 

@@ -1,6 +1,6 @@
 // From kernels in MLIR to code for NVIDIA GPUs.
-#ifndef ORRERY_PASSES_EMIT_KERNEL_PTXCODE_H
-#define ORRERY_PASSES_EMIT_KERNEL_PTXCODE_H
+#ifndef ORRERY_PASSES_EMIT_KERNEL_GPU_PTXCODE_H
+#define ORRERY_PASSES_EMIT_KERNEL_GPU_PTXCODE_H
 
 #include "passes/emit/kernel/KernelGen.h"
 
@@ -32,4 +32,4 @@ std::unique_ptr<mlir::Pass> createGpuMathPass();
 
 } // namespace orrery::passes
 
-#endif // ORRERY_PASSES_EMIT_KERNEL_PTXCODE_H
+#endif // ORRERY_PASSES_EMIT_KERNEL_GPU_PTXCODE_H

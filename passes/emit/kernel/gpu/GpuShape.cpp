@@ -1,5 +1,5 @@
 // How a kernel's rows and columns are shared out among the threads of a GPU.
-#include "passes/emit/kernel/GpuShape.h"
+#include "passes/emit/kernel/gpu/GpuShape.h"
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"

@@ -1,5 +1,5 @@
 // Reductions over the threads that share a row.
-#include "passes/emit/kernel/GpuReduction.h"
+#include "passes/emit/kernel/gpu/GpuReduction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"

@@ -1,6 +1,6 @@
 // How a kernel's rows and columns are shared out among the threads of a GPU.
-#ifndef ORRERY_PASSES_EMIT_KERNEL_GPUSHAPE_H
-#define ORRERY_PASSES_EMIT_KERNEL_GPUSHAPE_H
+#ifndef ORRERY_PASSES_EMIT_KERNEL_GPU_GPUSHAPE_H
+#define ORRERY_PASSES_EMIT_KERNEL_GPU_GPUSHAPE_H
 
 #include "passes/emit/kernel/KernelSpace.h"
 
@@ -43,4 +43,4 @@ struct GpuShape {
 
 } // namespace orrery::passes
 
-#endif // ORRERY_PASSES_EMIT_KERNEL_GPUSHAPE_H
+#endif // ORRERY_PASSES_EMIT_KERNEL_GPU_GPUSHAPE_H

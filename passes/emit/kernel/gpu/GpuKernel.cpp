@@ -1,6 +1,6 @@
 // A kernel for GPUs: rows over blocks, columns over threads.
-#include "passes/emit/kernel/GpuReduction.h"
 #include "passes/emit/kernel/KernelWriter.h"
+#include "passes/emit/kernel/gpu/GpuReduction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
