@@ -108,6 +108,7 @@ FailureOr<KernelCall> KernelLibrary::generate(FusedOp fused,
       space->joinSoftmax(fused);
     code.alignments.assign(alignments.begin(), alignments.end());
     code.shortDivision = space->rows * space->columns <= INT32_MAX;
+    code.shortColumns = space->columns <= INT32_MAX / 2;
     writeGpuKernel(code, shape, info.symbol, *module);
     info.threads = shape.threads;
     info.rowsPerBlock = shape.rowsPerBlock();

@@ -52,6 +52,8 @@ public:
   llvm::SmallVector<int64_t> alignments;
   /// Divisions of row and element numbers fit into 32 bits, and should.
   bool shortDivision = false;
+  /// Columns are compared in 32 bits: the machine has no others.
+  bool shortColumns = false;
   /// Orders the memory accesses of the threads that share a row; null where
   /// one thread has it alone.
   std::function<void()> synchronize;

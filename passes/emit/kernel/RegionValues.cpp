@@ -147,8 +147,15 @@ Value RegionCode::evaluatePickGrad(PickGradOp pick, const Chunk &chunk) {
   Value target = arith::SubIOp::create(builder, loc, id, scalars[pick].front());
   // target - column is the lane that holds the value, when it is one.
   Value lane = arith::SubIOp::create(builder, loc, target, chunk.column);
+  Value first = own.iota();
+  if (shortColumns) {
+    // An i32 less a column is never as far as 2^32 from a lane's number.
+    Type i32 = builder.getI32Type();
+    lane = arith::TruncIOp::create(builder, loc, i32, lane);
+    first = arith::TruncIOp::create(builder, loc, own.type(i32), first);
+  }
   Value isTarget = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                         own.splat(lane), own.iota());
+                                         own.splat(lane), first);
   Type element = getElementTypeOrSelf(pick.getResult());
   Value grad =
       own.convert(own.splat(numbers.lookup(pick.getGrad())), own.wide(element));
