@@ -115,24 +115,25 @@ struct RoundInPairs : OpRewritePattern<arith::TruncFOp> {
         vector.getElementTypeBitWidth() != 16)
       return rewriter.notifyMatchFailure(op, "has no pairs of f32");
     Location loc = op.getLoc();
-    Type element = vector.getElementType();
+    Type element = vector.getElementType(), i32 = rewriter.getI32Type();
     auto pair = VectorType::get({2}, element);
+    StringRef intrinsic =
+        element.isBF16() ? "llvm.nvvm.ff2bf16x2.rn" : "llvm.nvvm.ff2f16x2.rn";
     auto lane = [&](int64_t i) -> Value {
       return vector::ExtractOp::create(rewriter, loc, op.getIn(),
                                        ArrayRef<int64_t>{i});
     };
-    SmallVector<Value> lanes;
+    SmallVector<Value> words;
     for (int64_t i = 0; i < vector.getNumElements(); i += 2) {
       auto rounded = LLVM::CallIntrinsicOp::create(
-          rewriter, loc, pair,
-          rewriter.getStringAttr(element.isBF16() ? "llvm.nvvm.ff2bf16x2.rn"
-                                                  : "llvm.nvvm.ff2f16x2.rn"),
+          rewriter, loc, pair, rewriter.getStringAttr(intrinsic),
           ValueRange{lane(i + 1), lane(i)}); // the high half comes first
-      for (int64_t half = 0; half < 2; ++half)
-        lanes.push_back(vector::ExtractOp::create(
-            rewriter, loc, rounded.getResult(0), ArrayRef<int64_t>{half}));
+      words.push_back(
+          LLVM::BitcastOp::create(rewriter, loc, i32, rounded.getResult(0)));
     }
-    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(op, vector, lanes);
+    auto packed = VectorType::get({static_cast<int64_t>(words.size())}, i32);
+    Value all = vector::FromElementsOp::create(rewriter, loc, packed, words);
+    rewriter.replaceOpWithNewOp<LLVM::BitcastOp>(op, vector, all);
     return success();
   }
 };

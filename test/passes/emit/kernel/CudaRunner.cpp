@@ -114,15 +114,14 @@ void CudaRunner::run(const Launch &launch) {
 
 Backend orrery::passes::cudaBackend() {
   return {KernelDevice::Gpu,
-          [](KernelLibrary &library,
-             const KernelInfo &info) -> std::unique_ptr<KernelRunner> {
+          [](KernelLibrary &library, const KernelInfo &info) -> MadeRunner {
             cudaDeviceProp properties;
             check(cudaGetDeviceProperties(&properties, 0), "properties");
             auto code = library.compile(
                 KernelTarget::forGpu("sm_" + std::to_string(properties.major) +
                                      std::to_string(properties.minor)));
             if (failed(code))
-              stop("the kernel does not compile");
-            return std::make_unique<CudaRunner>(*code, info);
+              return mlir::failure();
+            return {std::make_unique<CudaRunner>(*code, info)};
           }};
 }

@@ -210,19 +210,19 @@ struct Assembly {
 static Backend assembler(Assembly &assembly, const char *name = "sm_90") {
   return {
       KernelDevice::Gpu,
-      [&assembly, name](KernelLibrary &library, const KernelInfo &info)
-          -> std::unique_ptr<KernelRunner> {
+      [&assembly, name](KernelLibrary &library,
+                        const KernelInfo &info) -> MadeRunner {
         mlir::OwningOpRef<mlir::ModuleOp> module(library.getModule().clone());
         KernelTarget target = KernelTarget::forGpu(name);
         auto ptx = compilePtx(*module, target);
         if (failed(ptx))
-          stop("no PTX");
+          return mlir::failure();
         assembly = {info, *ptx, ""};
         std::string ptxas = findPtxas();
         if (!ptxas.empty() &&
             failed(assemblePtx(*module, *ptx, target, ptxas, &assembly.report)))
-          stop("ptxas fails");
-        return nullptr;
+          return mlir::failure();
+        return {std::unique_ptr<KernelRunner>()};
       }};
 }
 

@@ -65,12 +65,11 @@ struct CpuRunner : KernelRunner {
 
 Backend orrery::passes::cpuBackend() {
   return {KernelDevice::Cpu,
-          [](KernelLibrary &library,
-             const KernelInfo &info) -> std::unique_ptr<KernelRunner> {
+          [](KernelLibrary &library, const KernelInfo &info) -> MadeRunner {
             FailureOr<std::string> bytes = library.compile({});
             if (failed(bytes))
-              stop("the kernel does not compile");
-            return std::make_unique<CpuRunner>(*bytes, info.symbol);
+              return mlir::failure();
+            return {std::make_unique<CpuRunner>(*bytes, info.symbol)};
           }};
 }
 
@@ -142,16 +141,23 @@ FusedProgram::FusedProgram(StringRef signature, StringRef body,
 FusedKernel::FusedKernel(dfg::FusedOp fused, RankContext context,
                          const Backend &backend, int64_t misalignment)
     : context(context), fused(fused), misalignment(misalignment) {
+  std::string why;
+  ScopedDiagnosticHandler handler(fused.getContext(), [&](Diagnostic &found) {
+    why += found.str() + "\n";
+  });
   KernelLibrary library(fused.getContext(), backend.device);
   SmallVector<int64_t> alignments(
       fused->getNumOperands() + fused->getNumResults(),
       misalignment ? misalignment & -misalignment : 16);
   FailureOr<KernelCall> added = library.add(fused, alignments);
   if (failed(added))
-    stop("no kernel");
+    stop("no kernel: " + why);
   call = *added;
   info = library.getKernels()[call.kernel];
-  runner = backend.makeRunner(library, info);
+  MadeRunner made = backend.makeRunner(library, info);
+  if (failed(made))
+    stop("the kernel does not compile: " + why);
+  runner = std::move(*made);
 }
 
 Tensors FusedKernel::makeInputs(unsigned seed, double low, double high) {

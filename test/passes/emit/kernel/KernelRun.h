@@ -43,12 +43,13 @@ public:
   virtual void run(const Launch &launch) = 0;
 };
 
+/// Null where kernels are only compiled.
+using MadeRunner = mlir::FailureOr<std::unique_ptr<KernelRunner>>;
+
 /// Where kernels run.
 struct Backend {
   KernelDevice device = KernelDevice::Cpu;
-  std::function<std::unique_ptr<KernelRunner>(KernelLibrary &,
-                                              const KernelInfo &)>
-      makeRunner;
+  std::function<MadeRunner(KernelLibrary &, const KernelInfo &)> makeRunner;
 };
 
 /// This machine.

@@ -2,9 +2,15 @@
 #include "test/passes/emit/kernel/SimulatedGpu.h"
 
 #include "passes/emit/kernel/NativeCode.h"
+#include "passes/emit/kernel/gpu/PtxCode.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSwitch.h"
 
+#include <cmath>
 #include <cstring>
 #include <ucontext.h>
 
@@ -23,6 +29,10 @@ enum Service {
   kShuffle,
   kBarrier,
   kWarpBarrier,
+  kExp2,
+  kReciprocal,
+  kSqrt,
+  kInverseSqrt,
   kNumServices
 };
 
@@ -130,6 +140,10 @@ int32_t answerShuffle(int32_t value, int32_t distance) {
 }
 void answerBarrier() { running->barrier(); }
 void answerWarpBarrier() { running->warpBarrier(); }
+float answerExp2(float x) { return std::exp2(x); }
+float answerReciprocal(float x) { return 1 / x; }
+float answerSqrt(float x) { return std::sqrt(x); }
+float answerInverseSqrt(float x) { return 1 / std::sqrt(x); }
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -175,6 +189,43 @@ static void replaceShuffle(NVVM::ShflOp shuffle) {
   callService(onBits, kShuffle, {onBits.getVal(), onBits.getOffset()});
 }
 
+/// What the GPU computes itself. Pairs are rounded high half first.
+static void replaceIntrinsic(LLVM::CallIntrinsicOp call) {
+  StringRef name = call.getIntrin();
+  if (name == "llvm.nvvm.ff2bf16x2.rn" || name == "llvm.nvvm.ff2f16x2.rn") {
+    OpBuilder builder(call);
+    Location loc = call.getLoc();
+    auto pair = cast<VectorType>(call.getResult(0).getType());
+    Type i16 = builder.getI16Type(), i32 = builder.getI32Type();
+    auto half = [&](Value x) -> Value {
+      Value rounded =
+          arith::TruncFOp::create(builder, loc, pair.getElementType(), x);
+      Value bits = arith::BitcastOp::create(builder, loc, i16, rounded);
+      return arith::ExtUIOp::create(builder, loc, i32, bits);
+    };
+    Value sixteen =
+        arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(16));
+    Value high =
+        arith::ShLIOp::create(builder, loc, half(call.getArgs()[0]), sixteen);
+    Value word =
+        arith::OrIOp::create(builder, loc, high, half(call.getArgs()[1]));
+    call.getResult(0).replaceAllUsesWith(
+        LLVM::BitcastOp::create(builder, loc, pair, word));
+    call.erase();
+    return;
+  }
+  std::optional<Service> service =
+      llvm::StringSwitch<std::optional<Service>>(name)
+          .Case("llvm.nvvm.ex2.approx.ftz", kExp2)
+          .Case("llvm.nvvm.rcp.approx.ftz.f", kReciprocal)
+          .Case("llvm.nvvm.sqrt.approx.f", kSqrt)
+          .Case("llvm.nvvm.rsqrt.approx.f", kInverseSqrt)
+          .Default(std::nullopt);
+  if (!service)
+    stop("no simulation of " + name.str());
+  callService(call, *service, call.getArgs());
+}
+
 static void replaceOp(Operation *op) {
   if (isa<NVVM::ThreadIdXOp>(op))
     callService(op, kThread, {});
@@ -188,6 +239,8 @@ static void replaceOp(Operation *op) {
     callService(op, kWarpBarrier, {});
   else if (auto shuffle = dyn_cast<NVVM::ShflOp>(op))
     replaceShuffle(shuffle);
+  else if (auto call = dyn_cast<LLVM::CallIntrinsicOp>(op))
+    replaceIntrinsic(call);
 }
 
 /// Adds `symbol`_call, which takes the arguments of kernel `symbol` from an
@@ -214,6 +267,10 @@ static void addCaller(LLVM::LLVMFuncOp kernel) {
 
 static FailureOr<std::string> compileForThisMachine(ModuleOp original) {
   OwningOpRef<ModuleOp> module(original.clone());
+  PassManager passes(module->getContext());
+  passes.addPass(createGpuMathPass());
+  if (failed(passes.run(*module)))
+    return failure();
   OpBuilder builder = OpBuilder::atBlockBegin(module->getBody());
   auto table = LLVM::LLVMArrayType::get(
       LLVM::LLVMPointerType::get(module->getContext()), kNumServices);
@@ -256,6 +313,10 @@ struct SimulatedRunner : KernelRunner {
     services[kShuffle] = reinterpret_cast<void *>(answerShuffle);
     services[kBarrier] = reinterpret_cast<void *>(answerBarrier);
     services[kWarpBarrier] = reinterpret_cast<void *>(answerWarpBarrier);
+    services[kExp2] = reinterpret_cast<void *>(answerExp2);
+    services[kReciprocal] = reinterpret_cast<void *>(answerReciprocal);
+    services[kSqrt] = reinterpret_cast<void *>(answerSqrt);
+    services[kInverseSqrt] = reinterpret_cast<void *>(answerInverseSqrt);
   }
 
   void run(const Launch &launch) override;
@@ -298,11 +359,11 @@ void SimulatedRunner::run(const Launch &launch) {
 Backend orrery::passes::simulatedGpu(bool backwards) {
   return {KernelDevice::Gpu,
           [backwards](KernelLibrary &library,
-                      const KernelInfo &info) -> std::unique_ptr<KernelRunner> {
+                      const KernelInfo &info) -> MadeRunner {
             FailureOr<std::string> bytes =
                 compileForThisMachine(library.getModule());
             if (failed(bytes))
-              stop("the kernel does not compile");
-            return std::make_unique<SimulatedRunner>(*bytes, info, backwards);
+              return mlir::failure();
+            return {std::make_unique<SimulatedRunner>(*bytes, info, backwards)};
           }};
 }

@@ -7,10 +7,10 @@
 namespace orrery::passes {
 
 /// The kernels are compiled for this machine; what they ask of a GPU (numbers
-/// of threads and blocks, shuffles, barriers) is answered by a scheduler that
-/// lets the threads of a block run one after the other, each until it has to
-/// wait. Aligned accesses trap when they are not. Stops the test when threads
-/// wait for each other for ever.
+/// of threads and blocks, shuffles, barriers, approximate functions, here
+/// exact) is answered by a scheduler that lets the threads of a block run one
+/// after the other, each until it has to wait. Aligned accesses trap when they
+/// are not. Stops the test when threads wait for each other for ever.
 ///
 /// `backwards` starts with the last block and thread: results that then differ
 /// betray a race.
