@@ -17,8 +17,9 @@
 
 namespace orrery::kernels::cuda::flash {
 
-/// Dropout of the probabilities of one head of one sample.
-class Dropout {
+/// Dropout of the probabilities of one head of one sample; `Possible` is false
+/// in kernels compiled without.
+template <bool Possible> class Dropout {
 public:
   ORRERY_DEVICE Dropout(const Parameters &p, const Task &task)
       : enabled(p.key != nullptr), key(p.key ? *p.key : 0),
@@ -26,18 +27,20 @@ public:
         first((p.firstHead + task.sample * p.totalHeads + task.head) *
               static_cast<uint64_t>(p.sequence) * p.sequence) {}
 
-  ORRERY_DEVICE bool on() const { return enabled; }
+  ORRERY_DEVICE bool on() const { return Possible && enabled; }
 
   /// Bit i: whether key `keyPosition + i` of `query` is kept, for i in 0 … 3;
   /// keyPosition is a multiple of four.
   ORRERY_DEVICE uint32_t keepFour(int query, int keyPosition) const {
     const uint64_t element =
         first + static_cast<uint64_t>(query) * sequence + keyPosition;
-    const uint64_t counter = element / 4;
-    uint32_t bits = keepBits(counter);
-    // Where s is not a multiple of four, the four keys lie in two counters.
-    if (sequence % 4 != 0)
-      bits |= keepBits(counter + 1) << 4;
+    // Where s is not a multiple of four, the four keys lie in two counters. A
+    // loop: the code of one Philox, not of two.
+    uint32_t bits = 0;
+    const int counters = sequence % 4 == 0 ? 1 : 2;
+#pragma unroll 1
+    for (int i = 0; i < counters; ++i)
+      bits |= keepBits(element / 4 + i) << (4 * i);
     return bits >> (element % 4) & 15;
   }
 
@@ -76,14 +79,12 @@ private:
     uint32_t k1 = static_cast<uint32_t>(key >> 32);
 #pragma unroll
     for (int round = 0; round < 10; ++round) {
-      const uint32_t high0 = multiplyHigh(0xD2511F53u, c0);
-      const uint32_t high1 = multiplyHigh(0xCD9E8D57u, c2);
-      const uint32_t low0 = 0xD2511F53u * c0;
-      const uint32_t low1 = 0xCD9E8D57u * c2;
-      c0 = high1 ^ c1 ^ k0;
-      c2 = high0 ^ c3 ^ k1;
-      c1 = low1;
-      c3 = low0;
+      const uint64_t product0 = static_cast<uint64_t>(0xD2511F53u) * c0;
+      const uint64_t product1 = static_cast<uint64_t>(0xCD9E8D57u) * c2;
+      c0 = static_cast<uint32_t>(product1 >> 32) ^ c1 ^ k0;
+      c2 = static_cast<uint32_t>(product0 >> 32) ^ c3 ^ k1;
+      c1 = static_cast<uint32_t>(product1);
+      c3 = static_cast<uint32_t>(product0);
       k0 += 0x9E3779B9u;
       k1 += 0xBB67AE85u;
     }

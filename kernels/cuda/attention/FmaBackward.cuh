@@ -34,7 +34,7 @@ template <int D> struct FmaBackwardTiles {
   }
 };
 
-template <int D> ORRERY_KERNEL(FmaSize<D>::kThreads, 1) fmaGradQ(Parameters p) {
+template <int D> ORRERY_KERNEL(FmaSize<D>::kThreads, 2) fmaGradQ(Parameters p) {
   using Size = FmaSize<D>;
   constexpr int kRows = Size::kRows, kColumns = Size::kColumns;
   constexpr int kThreads = Size::kThreads;
@@ -43,7 +43,7 @@ template <int D> ORRERY_KERNEL(FmaSize<D>::kThreads, 1) fmaGradQ(Parameters p) {
   const Task task = blockTask(p, tilesOf(p.sequence, kRows), p.causal);
   const int query = task.tile * kRows;
   const HeadRows<float> keys(p.k, task), values(p.v, task);
-  const Dropout dropout(p, task);
+  const Dropout<true> dropout(p, task);
   const VisibleKeys seen =
       findVisibleKeys<kRows, kThreads>(p, task.sample, query, tiles.integers);
   const int begin = seen.begin / kColumns * kColumns;
@@ -109,9 +109,9 @@ template <int D> ORRERY_KERNEL(FmaSize<D>::kThreads, 1) fmaGradQ(Parameters p) {
 // scores -> P after dropout without its factor, grads -> gradS.
 template <int Across>
 ORRERY_DEVICE void
-differentiateKeys(const Parameters &p, const Task &task, const Dropout &dropout,
-                  float (&scores)[4][Across], float (&grads)[4][Across],
-                  int firstKey, int firstQuery) {
+differentiateKeys(const Parameters &p, const Task &task,
+                  const Dropout<true> &dropout, float (&scores)[4][Across],
+                  float (&grads)[4][Across], int firstKey, int firstQuery) {
   const Statistics *statistics =
       p.statistics + headIndex(p, task) * p.paddedSequence;
   const int key = firstKey + threadIndex() / 16 * 4;
@@ -137,7 +137,7 @@ differentiateKeys(const Parameters &p, const Task &task, const Dropout &dropout,
 }
 
 template <int D>
-ORRERY_KERNEL(FmaSize<D>::kThreads, 1)
+ORRERY_KERNEL(FmaSize<D>::kThreads, 2)
 fmaGradKv(Parameters p) {
   using Size = FmaSize<D>;
   constexpr int kRows = Size::kRows, kColumns = Size::kColumns;
@@ -147,7 +147,7 @@ fmaGradKv(Parameters p) {
   const Task task = blockTask(p, tilesOf(p.sequence, kRows), false);
   const int key = task.tile * kRows;
   const HeadRows<float> queries(p.q, task), gradO(p.gradO, task);
-  const Dropout dropout(p, task);
+  const Dropout<true> dropout(p, task);
   int begin, end;
   findSeeingTiles<kThreads>(p, task.sample, key, key + kRows, kColumns,
                             tiles.integers, begin, end);

@@ -36,8 +36,8 @@ ORRERY_DEVICE void hideScores(const Parameters &p, float (&scores)[4][Across],
 
 /// Bit 4i: whether dropout keeps row i of a thread at its column j, for queries
 /// as rows; the four lanes that share neighbouring keys decide a row each.
-ORRERY_DEVICE uint32_t keepRows(const Dropout &dropout, int query, int key,
-                                int j) {
+ORRERY_DEVICE uint32_t keepRows(const Dropout<true> &dropout, int query,
+                                int key, int j) {
   const int part = threadIndex() % 4;
   uint32_t bits = dropout.keepFour(query + threadIndex() / 16 * 4 + part,
                                    key + threadIndex() % 16 / 4 * 4 + 16 * j)
@@ -93,7 +93,7 @@ struct FmaSoftmax {
 };
 
 template <int D>
-ORRERY_KERNEL(FmaSize<D>::kThreads, 1)
+ORRERY_KERNEL(FmaSize<D>::kThreads, 2)
 fmaForward(Parameters p) {
   using Size = FmaSize<D>;
   constexpr int kRows = Size::kRows, kColumns = Size::kColumns;
@@ -107,7 +107,7 @@ fmaForward(Parameters p) {
   const Task task = blockTask(p, tilesOf(p.sequence, kRows), p.causal);
   const int query = task.tile * kRows;
   const HeadRows<float> keys(p.k, task), values(p.v, task);
-  const Dropout dropout(p, task);
+  const Dropout<true> dropout(p, task);
   const VisibleKeys seen =
       findVisibleKeys<kRows, kThreads>(p, task.sample, query, begins);
   const int begin = seen.begin / kColumns * kColumns;

@@ -23,6 +23,11 @@ template <int D> struct MmaForwardSize {
   static constexpr int kColumns = 64;
 };
 
+/// Blocks of a multiprocessor, of the kernels that own queries: a third where
+/// registers allow it.
+template <int D, bool Drops>
+constexpr int kResident = D == 64 && !Drops ? 3 : 2;
+
 template <class T, int D> constexpr int mmaForwardBytes() {
   using Size = MmaForwardSize<D>;
   return tileBytes<T, D>(Size::kRows + 2 * Size::kColumns) +
@@ -140,10 +145,11 @@ template <int Blocks> struct MmaSoftmax {
 };
 
 /// Zeroes the probabilities that dropout drops and rounds all.
-template <class T, int Blocks, int Columns>
-ORRERY_DEVICE void
-dropAndRound(const Dropout &dropout, const Accumulator<Blocks, Columns> &scores,
-             Weights<Blocks, Columns / 2> &weights, int query, int key) {
+template <class T, bool Drops, int Blocks, int Columns>
+ORRERY_DEVICE void dropAndRound(const Dropout<Drops> &dropout,
+                                const Accumulator<Blocks, Columns> &scores,
+                                Weights<Blocks, Columns / 2> &weights,
+                                int query, int key) {
 #pragma unroll
   for (int m = 0; m < Blocks; ++m)
 #pragma unroll
@@ -160,8 +166,8 @@ dropAndRound(const Dropout &dropout, const Accumulator<Blocks, Columns> &scores,
     }
 }
 
-template <class T, int D>
-ORRERY_KERNEL(kMmaThreads, 1)
+template <class T, int D, bool Drops>
+ORRERY_KERNEL(kMmaThreads, (kResident<D, Drops>))
 mmaForward(Parameters p) {
   using Size = MmaForwardSize<D>;
   constexpr int kColumns = Size::kColumns;
@@ -174,7 +180,7 @@ mmaForward(Parameters p) {
   const int query = task.tile * Size::kRows;
   const int warpRow = warpIndex() * Size::kWarpRows;
   const HeadRows<T> keys(p.k, task), values(p.v, task);
-  const Dropout dropout(p, task);
+  const Dropout<Drops> dropout(p, task);
   const VisibleKeys seen =
       findVisibleKeys<Size::kRows, kMmaThreads>(p, task.sample, query, begins);
   const int begin = seen.begin / kColumns * kColumns;

@@ -5,12 +5,19 @@
 namespace orrery::kernels::cuda::flash {
 namespace {
 
-template <class T, int D, KeyGrads Which>
+template <class T, int D, KeyGrads Which, bool Drops>
 cudaError_t gradKv(const Parameters &p, int64_t headsInAll,
                    cudaStream_t stream) {
-  return launch(&mmaGradKv<T, D, Which>,
+  return launch(&mmaGradKv<T, D, Which, Drops>,
                 headsInAll * tilesOf(p.sequence, MmaGradKvSize<D>::kRows),
                 kMmaThreads, mmaGradKvBytes<T, D>(), p, stream);
+}
+
+template <class T, int D>
+cudaError_t bothGrads(const Parameters &p, int64_t headsInAll,
+                      cudaStream_t stream) {
+  return p.key ? gradKv<T, D, KeyGrads::Both, true>(p, headsInAll, stream)
+               : gradKv<T, D, KeyGrads::Both, false>(p, headsInAll, stream);
 }
 
 } // namespace
@@ -19,15 +26,15 @@ template <class T>
 cudaError_t launchMmaGradKv(const Parameters &p, int64_t headsInAll,
                             cudaStream_t stream) {
   if (p.dim <= 64)
-    return gradKv<T, 64, KeyGrads::Both>(p, headsInAll, stream);
+    return bothGrads<T, 64>(p, headsInAll, stream);
   if (p.dim <= 96)
-    return gradKv<T, 96, KeyGrads::Both>(p, headsInAll, stream);
+    return bothGrads<T, 96>(p, headsInAll, stream);
   if (p.dim <= 128)
-    return gradKv<T, 128, KeyGrads::Both>(p, headsInAll, stream);
-  cudaError_t error = gradKv<T, 256, KeyGrads::V>(p, headsInAll, stream);
+    return bothGrads<T, 128>(p, headsInAll, stream);
+  cudaError_t error = gradKv<T, 256, KeyGrads::V, true>(p, headsInAll, stream);
   if (error != cudaSuccess)
     return error;
-  return gradKv<T, 256, KeyGrads::K>(p, headsInAll, stream);
+  return gradKv<T, 256, KeyGrads::K, true>(p, headsInAll, stream);
 }
 
 template cudaError_t launchMmaGradKv<Half>(const Parameters &, int64_t,

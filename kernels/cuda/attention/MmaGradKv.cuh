@@ -103,9 +103,9 @@ ORRERY_DEVICE bool needsKeyMask(const Parameters &p, const int *begins,
 
 /// From scores and gradients of the kept probabilities, both keys × queries,
 /// to P^T after dropout without its factor and gradS^T, both rounded.
-template <class T, KeyGrads Which, int Blocks, int Columns>
+template <class T, KeyGrads Which, bool Drops, int Blocks, int Columns>
 ORRERY_DEVICE void
-differentiateKeys(const Parameters &p, const Dropout &dropout,
+differentiateKeys(const Parameters &p, const Dropout<Drops> &dropout,
                   const Statistics *statistics,
                   const Accumulator<Blocks, Columns> &scores,
                   const Accumulator<Blocks, Columns> &grads,
@@ -142,8 +142,8 @@ differentiateKeys(const Parameters &p, const Dropout &dropout,
   }
 }
 
-template <class T, int D, KeyGrads Which>
-ORRERY_KERNEL(kMmaThreads, 1)
+template <class T, int D, KeyGrads Which, bool Drops>
+ORRERY_KERNEL(kMmaThreads, 2)
 mmaGradKv(Parameters p) {
   using Size = MmaGradKvSize<D>;
   using Stage = QueryStage<T, D>;
@@ -157,7 +157,7 @@ mmaGradKv(Parameters p) {
   const int firstKey = task.tile * Size::kRows;
   const int warpRow = warpIndex() * Size::kWarpRows;
   const int warpKey = firstKey + warpRow;
-  const Dropout dropout(p, task);
+  const Dropout<Drops> dropout(p, task);
   // Both stages' begins are free yet: room for the search.
   int begin, end;
   findSeeingTiles<kMmaThreads>(p, task.sample, firstKey, firstKey + Size::kRows,

@@ -5,10 +5,10 @@
 namespace orrery::kernels::cuda::flash {
 namespace {
 
-template <class T, int D>
+template <class T, int D, bool Drops = true>
 cudaError_t gradQ(const Parameters &p, int64_t headsInAll,
                   cudaStream_t stream) {
-  return launch(&mmaGradQ<T, D>,
+  return launch(&mmaGradQ<T, D, Drops>,
                 headsInAll * tilesOf(p.sequence, MmaGradQSize<D>::kRows),
                 kMmaThreads, mmaGradQBytes<T, D>(), p, stream);
 }
@@ -19,11 +19,14 @@ template <class T>
 cudaError_t launchMmaGradQ(const Parameters &p, int64_t headsInAll,
                            cudaStream_t stream) {
   if (p.dim <= 64)
-    return gradQ<T, 64>(p, headsInAll, stream);
+    return p.key ? gradQ<T, 64>(p, headsInAll, stream)
+                 : gradQ<T, 64, false>(p, headsInAll, stream);
   if (p.dim <= 96)
-    return gradQ<T, 96>(p, headsInAll, stream);
+    return p.key ? gradQ<T, 96>(p, headsInAll, stream)
+                 : gradQ<T, 96, false>(p, headsInAll, stream);
   if (p.dim <= 128)
-    return gradQ<T, 128>(p, headsInAll, stream);
+    return p.key ? gradQ<T, 128>(p, headsInAll, stream)
+                 : gradQ<T, 128, false>(p, headsInAll, stream);
   return gradQ<T, 256>(p, headsInAll, stream);
 }
 

@@ -13,7 +13,7 @@ template <int D> struct MmaGradQSize {
   static constexpr int kBlocks = D > 128 ? 1 : 2;
   static constexpr int kWarpRows = 16 * kBlocks;
   static constexpr int kRows = kWarpRows * kMmaWarps;
-  static constexpr int kColumns = D == 64 ? 64 : 32;
+  static constexpr int kColumns = 32;
 };
 
 template <class T, int D> constexpr int mmaGradQBytes() {
@@ -23,9 +23,9 @@ template <class T, int D> constexpr int mmaGradQBytes() {
 }
 
 /// gradS, rounded, of a warp's queries and the keys from `key` on.
-template <class T, int Blocks, int Columns>
+template <class T, bool Drops, int Blocks, int Columns>
 ORRERY_DEVICE void
-differentiateQueries(const Parameters &p, const Dropout &dropout,
+differentiateQueries(const Parameters &p, const Dropout<Drops> &dropout,
                      const Statistics (&statistics)[Blocks][2],
                      const Accumulator<Blocks, Columns> &scores,
                      const Accumulator<Blocks, Columns> &grads,
@@ -53,7 +53,9 @@ differentiateQueries(const Parameters &p, const Dropout &dropout,
     }
 }
 
-template <class T, int D> ORRERY_KERNEL(kMmaThreads, 1) mmaGradQ(Parameters p) {
+template <class T, int D, bool Drops>
+ORRERY_KERNEL(kMmaThreads, (kResident<D, Drops>))
+mmaGradQ(Parameters p) {
   using Size = MmaGradQSize<D>;
   constexpr int kColumns = Size::kColumns, kBlocks = Size::kBlocks;
   constexpr int kStride = kTileStride<T, D>;
@@ -67,7 +69,7 @@ template <class T, int D> ORRERY_KERNEL(kMmaThreads, 1) mmaGradQ(Parameters p) {
   const int query = task.tile * Size::kRows;
   const int warpRow = warpIndex() * Size::kWarpRows;
   const HeadRows<T> keys(p.k, task), values(p.v, task);
-  const Dropout dropout(p, task);
+  const Dropout<Drops> dropout(p, task);
   const VisibleKeys seen =
       findVisibleKeys<Size::kRows, kMmaThreads>(p, task.sample, query, begins);
   const int begin = seen.begin / kColumns * kColumns;

@@ -147,9 +147,6 @@ ORRERY_DEVICE float fusedMultiplyAdd(float a, float b, float c) {
   return fmaf(a, b, c);
 }
 ORRERY_DEVICE float largest(float a, float b) { return fmaxf(a, b); }
-ORRERY_DEVICE uint32_t multiplyHigh(uint32_t a, uint32_t b) {
-  return __umulhi(a, b);
-}
 ORRERY_DEVICE float infinity() { return __int_as_float(0x7f800000); }
 
 /// Runs `kernel` on `blocks` blocks of `threads` threads.

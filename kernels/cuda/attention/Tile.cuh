@@ -31,6 +31,25 @@ template <class T, int D> struct TileWalk {
   static_assert(kChunks % kAcross == 0);
 };
 
+// startLoad for rows that are not whole chunks; compact rather than fast.
+template <int Rows, int D, int Threads, class T>
+ORRERY_DEVICE void loadElements(T *tile, const HeadRows<T> &in, int first,
+                                int end, int dim) {
+  constexpr int kChunks = TileWalk<T, D>::kChunks;
+#pragma unroll 1
+  for (int i = threadIndex(); i < Rows * kChunks; i += Threads) {
+    const int row = i / kChunks, column = i % kChunks * Chunk<T>::kCount;
+    const T *from = in.row(first + row) + column;
+    Chunk<T> chunk = {};
+#pragma unroll
+    for (int x = 0; x < Chunk<T>::kCount; ++x)
+      if (first + row < end && column + x < dim)
+        chunk.values[x] = from[x];
+    *reinterpret_cast<Chunk<T> *>(tile + row * kTileStride<T, D> + column) =
+        chunk;
+  }
+}
+
 /// Starts copying rows [first, first + Rows) into `tile`; zeros behind `dim`
 /// and from row `end` on. All threads of the block share the work; the rows
 /// are there after waitCopies and a barrier.
@@ -38,31 +57,22 @@ template <int Rows, int D, int Threads, class T>
 ORRERY_DEVICE void startLoad(T *tile, const HeadRows<T> &in, int first, int end,
                              int dim) {
   using Walk = TileWalk<T, D>;
-  constexpr int kCount = Chunk<T>::kCount;
   constexpr int kDown = Threads / Walk::kAcross;
   static_assert(Rows % kDown == 0);
-  const int chunk0 = threadIndex() % Walk::kAcross;
+  if (!in.whole)
+    return loadElements<Rows, D, Threads>(tile, in, first, end, dim);
+  const int column0 = threadIndex() % Walk::kAcross * Chunk<T>::kCount;
   const int row0 = threadIndex() / Walk::kAcross;
 #pragma unroll
   for (int i = 0; i < Rows / kDown; ++i) {
     const int row = row0 + i * kDown;
     const bool inside = first + row < end;
-    const T *from = in.row(inside ? first + row : 0);
-    T *to = tile + row * kTileStride<T, D>;
-    if (in.whole) {
+    const T *from = in.row(inside ? first + row : 0) + column0;
+    T *to = tile + row * kTileStride<T, D> + column0;
 #pragma unroll
-      for (int c = chunk0; c < Walk::kChunks; c += Walk::kAcross) {
-        const bool valid = inside && c * kCount < dim;
-        copyAsync16(to + c * kCount, valid ? from + c * kCount : from, valid);
-      }
-      continue;
-    }
-    for (int c = chunk0; c < Walk::kChunks; c += Walk::kAcross) {
-      Chunk<T> chunk = {};
-      for (int x = 0; x < kCount; ++x)
-        if (inside && c * kCount + x < dim)
-          chunk.values[x] = from[c * kCount + x];
-      *reinterpret_cast<Chunk<T> *>(to + c * kCount) = chunk;
+    for (int c = 0; c < D; c += Walk::kAcross * Chunk<T>::kCount) {
+      const bool valid = inside && column0 + c < dim;
+      copyAsync16(to + c, valid ? from + c : in.data, valid);
     }
   }
 }

@@ -438,9 +438,6 @@ inline float fusedMultiplyAdd(float a, float b, float c) {
   return std::fma(a, b, c);
 }
 inline float largest(float a, float b) { return std::fmax(a, b); }
-inline uint32_t multiplyHigh(uint32_t a, uint32_t b) {
-  return static_cast<uint32_t>(static_cast<uint64_t>(a) * b >> 32);
-}
 inline float infinity() { return std::numeric_limits<float>::infinity(); }
 
 template <class P>
