@@ -154,13 +154,14 @@ fmaForward(Parameters p) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const float sum = softmax.sum[i];
-    out.multiplyRow(i, sum > 0 ? p.keepScale / sum : 0.0f);
+    // Zero where nothing is visible; NaN must reach the output.
+    out.multiplyRow(i, sum == 0 ? 0.0f : p.keepScale / sum);
     const int row = query + threadIndex() / 16 * 4 + i;
     if (threadIndex() % 16 == 0 && row < p.sequence)
       p.lse[headIndex(p, task) * p.sequence + row] =
-          sum > 0
-              ? (softmax.maximum[i] + log2Exact(sum)) * static_cast<float>(kLn2)
-              : -infinity();
+          sum == 0 ? -infinity()
+                   : (softmax.maximum[i] + log2Exact(sum)) *
+                         static_cast<float>(kLn2);
   }
   out.store(HeadRows<float>(p.o, task), query, p.sequence, p.dim);
 }

@@ -128,7 +128,8 @@ template <int Blocks> struct MmaSoftmax {
         float total = sum[m][half];
         total += shuffleXor(total, 1);
         total += shuffleXor(total, 2);
-        const float inverse = total > 0 ? factor / total : 0.0f;
+        // Zero where nothing is visible; NaN must reach the output.
+        const float inverse = total == 0 ? 0.0f : factor / total;
 #pragma unroll
         for (int n = 0; n < OutColumns; ++n)
 #pragma unroll
@@ -136,10 +137,10 @@ template <int Blocks> struct MmaSoftmax {
             out.values[m][n][half * 2 + x] *= inverse;
         const int row = m * 16 + half * 8 + laneIndex() / 4;
         if (laneIndex() % 4 == 0 && row < rows)
-          lse[row] = total > 0
-                         ? (maximum[m][half] * scale2 + log2Exact(total)) *
-                               static_cast<float>(kLn2)
-                         : -infinity();
+          lse[row] = total == 0
+                         ? -infinity()
+                         : (maximum[m][half] * scale2 + log2Exact(total)) *
+                               static_cast<float>(kLn2);
       }
   }
 };

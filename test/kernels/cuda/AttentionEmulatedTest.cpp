@@ -88,6 +88,13 @@ TEST(CudaAttentionDropout, KeepsWhatTheRuleKeeps) {
     }
 }
 
+TEST(CudaAttentionNan, IsCarried) {
+  emulation() = {};
+  for (ElementType type :
+       {ElementType::F32, ElementType::F16, ElementType::BF16})
+    expectNanIsCarried(type);
+}
+
 TEST(CudaAttentionEmulator, RoundsToNearestEven) {
   using namespace cuda::flash;
   for (uint32_t bits = 0; bits < 0x7c00; ++bits) {

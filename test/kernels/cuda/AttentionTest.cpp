@@ -78,6 +78,12 @@ TEST(CudaAttentionDropout, KeepsWhatTheRuleKeeps) {
       }
 }
 
+TEST(CudaAttentionNan, IsCarried) {
+  ORRERY_NEED_CUDA();
+  for (ElementType type : kFloatTypes)
+    expectNanIsCarried(type);
+}
+
 // What only the key in device memory changes must change a captured launch.
 TEST(CudaAttentionGraph, ReadsTheKeyWhenItRuns) {
   ORRERY_NEED_CUDA();
