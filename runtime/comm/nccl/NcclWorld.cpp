@@ -50,10 +50,9 @@ absl::Status NcclWorld::checkAsync() const {
 
 absl::Status NcclWorld::wait(cudaEvent_t event) const {
   using Clock = std::chrono::steady_clock;
-  constexpr auto kSpin = std::chrono::milliseconds(1);
   constexpr auto kCheckEvery = std::chrono::milliseconds(100);
-  const Clock::time_point start = Clock::now();
-  Clock::time_point nextCheck = start + kCheckEvery;
+  Clock::time_point nextCheck = Clock::now() + kCheckEvery;
+  // Without sleeping: a step's successor waits for this.
   while (true) {
     cudaError_t state = cudaEventQuery(event);
     if (state == cudaSuccess)
@@ -61,25 +60,31 @@ absl::Status NcclWorld::wait(cudaEvent_t event) const {
     if (state != cudaErrorNotReady)
       return absl::InternalError(
           absl::StrCat("work on the device: ", cudaGetErrorString(state)));
-    const Clock::time_point now = Clock::now();
-    if (now >= nextCheck) {
+    if (Clock::now() >= nextCheck) {
       if (absl::Status status = checkAsync(); !status.ok())
         return status;
-      nextCheck = now + kCheckEvery;
+      nextCheck = Clock::now() + kCheckEvery;
     }
-    if (now - start > kSpin)
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
-    else
-      std::this_thread::yield();
+    std::this_thread::yield();
   }
 }
 
 absl::Status NcclWorld::abort() {
-  absl::Status first;
+  if (entries.empty())
+    return absl::OkStatus();
+  // As one group: all are told to stop before the first is waited for, since
+  // what one waits for may lie behind another on a stream.
+  auto grouped = [&](ncclResult_t result, const char *call) {
+    return nccl->toStatus(result, call, entries.front().label,
+                          entries.front().member, entries.front().members,
+                          nullptr);
+  };
+  absl::Status first = grouped(nccl->groupStart(), "ncclGroupStart");
   for (const Entry &entry : entries)
     first.Update(nccl->toStatus(nccl->commAbort(entry.handle), "ncclCommAbort",
                                 entry.label, entry.member, entry.members,
                                 nullptr));
+  first.Update(grouped(nccl->groupEnd(), "ncclGroupEnd"));
   entries.clear();
   return first;
 }

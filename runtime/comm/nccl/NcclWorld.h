@@ -7,7 +7,8 @@
 //   warmUp           each distinct collective of the plan once: NCCL connects
 //                    an algorithm's buffers when it first runs
 //   …                captures and replays; wait() for their end
-//   close            all ranks
+//   close            all ranks, when no captured graph is left: NCCL waits for
+//                    the end of every graph that holds one of its calls
 #ifndef ORRERY_RUNTIME_COMM_NCCL_NCCLWORLD_H
 #define ORRERY_RUNTIME_COMM_NCCL_NCCLWORLD_H
 
@@ -65,7 +66,8 @@ public:
   absl::Status wait(cudaEvent_t event) const;
 
   /// Ends what is running on the device, without waiting for other ranks;
-  /// everything is unusable then.
+  /// everything is unusable then. Captured graphs are destroyed before it, as
+  /// before close().
   absl::Status abort();
 
   /// Frees the communicators; every rank of `world` comes here, with no work
