@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/device/Trace.h"
+#include "runtime/device/cuda/Ceilings.h"
 #include "runtime/device/cuda/CudaRank.h"
 
 namespace orrery::runtime {
@@ -33,6 +34,9 @@ public:
   absl::Status updateFromHost() override;
   std::vector<std::string> memoryReport() const override;
   int64_t memoryBytes() const override { return parts.ledger.taken(); }
+  absl::StatusOr<DeviceCeilings> measureCeilings() override {
+    return cuda::measureCeilings(parts.gemms);
+  }
   void setTrace(Trace *to) override;
 
 private:
@@ -121,6 +125,8 @@ absl::Status CudaDevice::launch(UnrolledStep &step) {
     if (!captured.ok())
       return captured.status();
     step.graph = *std::move(captured);
+    if (absl::Status status = parts.ledger.book("graphs"); !status.ok())
+      return status;
   }
   absl::Status status =
       toStatus(cudaGraphLaunch(step.graph.get(), parts.enqueuer->stream()),

@@ -9,9 +9,19 @@
 namespace orrery::runtime::cuda {
 namespace {
 
-// Free memory that graphs of steps may take: they are made when a number of
-// microbatches first occurs.
-constexpr int64_t kGraphReserve = int64_t(192) << 20;
+// Memory that graphs of steps are left: they are made when a number of
+// microbatches first occurs, one for training and one for evaluation.
+int64_t graphReserve(const RankPlan &rank, const Lanes &lanes) {
+  constexpr int64_t kBase = int64_t(64) << 20, kAction = 2048;
+  const job::Parallel &parallel = rank.plan->job().parallel();
+  const int64_t samples =
+      int64_t(parallel.micro_batch_size()) * parallel.data();
+  const int64_t microbatches =
+      samples > 0 ? parallel.global_batch_size() / samples : 1;
+  const StepPlan step =
+      planStep(rank, lanes, /*train=*/true, std::max<int64_t>(1, microbatches));
+  return kBase + kAction * static_cast<int64_t>(step.actions.size());
+}
 
 int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
@@ -100,9 +110,12 @@ absl::Status CudaRank::prepare() {
       return prepared.status();
     programs.push_back(*std::move(prepared));
   }
-  if (absl::Status status = ledger.book("libraries"); !status.ok())
-    return status;
-  if (absl::Status status = agree(nccl.warmUp(context.calls)); !status.ok())
+  calls = std::move(context.calls);
+  return ledger.book("libraries");
+}
+
+absl::Status CudaRank::warmUp() {
+  if (absl::Status status = nccl.warmUp(calls); !status.ok())
     return status;
   return ledger.book("NCCL");
 }
@@ -124,7 +137,7 @@ absl::Status CudaRank::takeMemory() {
     scratchBytes += bytes;
   const int64_t arenaBytes = static_cast<int64_t>(rank.member->arena_bytes());
   if (absl::Status status =
-          checkFit(ledger, arenaBytes, scratchBytes, kGraphReserve);
+          checkFit(ledger, arenaBytes, scratchBytes, graphReserve(rank, lanes));
       !status.ok())
     return absl::Status(status.code(), absl::StrCat("rank ", rank.rank, ": ",
                                                     status.message()));

@@ -44,6 +44,7 @@ public:
   PlanGemms gemms;
   CudnnOnDemand cudnn;
   std::vector<PreparedProgram> programs;
+  std::vector<DeviceCall> calls; // of the programs' collectives
   DeviceMemory arena, scratch, deviceKeys;
   HostImage image;
   std::unique_ptr<Staging> staging;
@@ -53,12 +54,15 @@ public:
 
 private:
   absl::Status agree(const absl::Status &mine);
+  // Parts of setUp. Ranks agree between them; within one they meet in the same
+  // collectives or fail before the first.
   absl::Status takeGpuAndCode();
   absl::Status createGroups();
   absl::Status openGemms();
   absl::Status chooseGemms();
   absl::Status shareGemms();
   absl::Status prepare();
+  absl::Status warmUp();
   absl::Status takeMemory();
   absl::Status rehearse();
   std::vector<int64_t> scratchByLane() const;

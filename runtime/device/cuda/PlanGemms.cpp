@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 namespace orrery::runtime::cuda {
 namespace {
@@ -94,6 +95,14 @@ absl::Status PlanGemms::choose(const std::string &cache) {
                    std::string(known.status().message()));
     }
   }
+  const auto unknown = std::count_if(
+      problems.begin(), problems.end(), [&](const GemmProblem &problem) {
+        return algorithms.platform() != library->platform() ||
+               !algorithms.find(problem.key());
+      });
+  if (unknown > 0)
+    spdlog::info("measuring {} matrix products on this GPU, once for '{}'",
+                 unknown, cache);
   if (absl::Status status = library->choose(problems, algorithms); !status.ok())
     return status;
   if (!cache.empty() && algorithms.text() != before)
@@ -134,6 +143,24 @@ absl::StatusOr<PreparedGemm *> PlanGemms::prepare(const GemmProblem &problem) {
   if (!library)
     return absl::InternalError("a matrix product that the plan does not have");
   return library->prepare(problem, algorithms);
+}
+
+kernels::ElementType PlanGemms::commonType() const {
+  std::map<kernels::ElementType, int> counts;
+  for (const GemmProblem &problem : problems)
+    ++counts[problem.type];
+  return std::max_element(
+             counts.begin(), counts.end(),
+             [](const auto &a, const auto &b) { return a.second < b.second; })
+      ->first;
+}
+
+absl::StatusOr<PreparedGemm *>
+PlanGemms::prepareFastest(const GemmProblem &problem) {
+  GemmAlgorithms own(library->platform());
+  if (absl::Status status = library->choose({&problem, 1}, own); !status.ok())
+    return status;
+  return library->prepare(problem, own);
 }
 
 std::string PlanGemms::text() const {

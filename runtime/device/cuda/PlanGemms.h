@@ -32,6 +32,12 @@ public:
   absl::Status share(Communicator &world);
 
   absl::StatusOr<PreparedGemm *> prepare(const GemmProblem &problem);
+
+  bool empty() const { return problems.empty(); }
+  /// The type of A and B in most products. Requires one.
+  kernels::ElementType commonType() const;
+  /// A product that need not be of the plan, measured now.
+  absl::StatusOr<PreparedGemm *> prepareFastest(const GemmProblem &problem);
   /// "matrix products: 31 forms, cuBLASLt 13.2.1, …"; empty without products.
   std::string text() const;
 

@@ -50,6 +50,9 @@ absl::Status Staging::allocate() {
   if (!memory.ok())
     return memory.status();
   stagedKeys = *std::move(memory);
+  // Evaluation may come before the first training step.
+  if (!keys.all().empty())
+    std::memset(stagedKeys.get(), 0, keys.all().size() * 8);
   return absl::OkStatus();
 }
 
