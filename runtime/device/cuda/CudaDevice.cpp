@@ -221,6 +221,9 @@ absl::StatusOr<std::byte *> CudaDevice::hostArena() {
 }
 
 absl::Status CudaDevice::updateFromHost() {
+  if (!imageIsCurrent)
+    return absl::FailedPreconditionError(
+        "hostArena has not been asked for since the last step");
   return copyState(/*toHost=*/false);
 }
 

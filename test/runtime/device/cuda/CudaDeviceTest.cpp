@@ -2,7 +2,6 @@
 // graphs and from timed steps. Skipped where GPUs are missing.
 #include "runtime/device/cuda/CudaDevice.h"
 
-#include "runtime/comm/local/LocalWorld.h"
 #include "test/runtime/device/cuda/CudaPlans.h"
 #include "test/runtime/device/cuda/PlanJob.h"
 #include "test/runtime/exec/PlanText.h"
@@ -70,25 +69,6 @@ TEST(CudaDevice, SaysWhereTheMemoryWentWhenThePlanDoesNotFit) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   for (const char *part : {"arena 4096.00 GiB", "context", "are free"})
     EXPECT_NE(status.message().find(part), std::string::npos) << status;
-}
-
-TEST(CudaDevice, ErrorsOfTheReaderEndTheStep) {
-  if (gpuCount() < 1)
-    GTEST_SKIP() << "no CUDA device";
-  const plan::Plan plan = forGpus(planFromText(kStreamsPlan));
-  absl::Status status =
-      runLocalRanks(1, [&](CommunicatorFactory &f) -> absl::Status {
-        absl::StatusOr<RankPlan> rank = RankPlan::create(plan, f.rank());
-        if (!rank.ok())
-          return rank.status();
-        auto device = createCudaDevice(*rank, f, {});
-        if (!device.ok())
-          return device.status();
-        return (*device)->run({}, [](int64_t, BatchView) {
-          return absl::DataLossError("torn file");
-        });
-      });
-  EXPECT_EQ(status.message(), "torn file");
 }
 
 TEST(CudaDevice, RefusesAPlanForAnotherMachineWithoutAGpu) {

@@ -2,12 +2,17 @@
 // streams and events allow: graphs and timed steps give what CPUs give.
 #include "runtime/device/cuda/CudaDevice.h"
 
+#include "runtime/comm/local/LocalWorld.h"
+#include "runtime/device/Trace.h"
 #include "test/runtime/device/cuda/CudaPlans.h"
 #include "test/runtime/device/cuda/FakeCuda.h"
 #include "test/runtime/device/cuda/PlanJob.h"
 #include "test/runtime/exec/PlanText.h"
 
+#include <functional>
 #include <gtest/gtest.h>
+#include <map>
+#include <set>
 
 namespace orrery::runtime {
 namespace {
@@ -41,6 +46,113 @@ TEST(FakeCuda, StepsOverSeveralStreamsHaveEveryWait) {
 
 TEST(FakeCuda, StepsWithScratchMemoryHaveEveryWait) {
   expectAnyOrderLikeCpus(kKernelsPlan, {2, 1, 2});
+}
+
+// Runs `body` on the device of the streams plan.
+absl::Status onDevice(const std::function<absl::Status(Device &)> &body) {
+  const plan::Plan plan = forGpus(planFromText(kStreamsPlan));
+  return runLocalRanks(1, [&](CommunicatorFactory &f) -> absl::Status {
+    absl::StatusOr<RankPlan> rank = RankPlan::create(plan, f.rank());
+    if (!rank.ok())
+      return rank.status();
+    auto device = createCudaDevice(*rank, f, {});
+    return device.ok() ? body(**device) : device.status();
+  });
+}
+
+absl::Status zeros(int64_t, BatchView) { return absl::OkStatus(); }
+
+TEST(FakeCuda, TracesNameEveryActionAndItsStream) {
+  absl::Status status = onDevice([](Device &device) {
+    Trace trace;
+    trace.start();
+    device.setTrace(&trace);
+    ScheduleRun run;
+    run.step = 9;
+    run.microbatches = 2;
+    absl::Status status = device.run(run, zeros);
+    std::map<std::string, int> streams, counts;
+    for (const TraceEvent &event : trace.all()) {
+      EXPECT_LE(event.begin, event.end);
+      EXPECT_EQ(event.step, 9);
+      streams[event.label] = event.stream;
+      ++counts[event.label];
+    }
+    EXPECT_EQ(streams["add layer 3"], 0);
+    EXPECT_EQ(streams["copy layer 3"], 1);
+    EXPECT_EQ(streams["beside layer 3"], 2);
+    EXPECT_EQ(streams["copy inputs"], 3);
+    EXPECT_EQ(counts["copy inputs"], 2);
+    EXPECT_EQ(counts["beside layer 3"], 2);
+    EXPECT_EQ(counts["last layer 3"], 1);
+    const TraceEvent *copy = nullptr;
+    for (const TraceEvent &event : trace.all())
+      if (std::string(event.label) == "copy layer 3")
+        copy = &event;
+    if (!copy)
+      return absl::NotFoundError("no event of the copy");
+    EXPECT_STREQ(copy->kind, "copy");
+    EXPECT_STREQ(copy->program, "forward");
+    EXPECT_EQ(copy->microbatch, 1);
+    EXPECT_EQ(copy->bytes, 8000u);
+    device.setTrace(nullptr);
+    return status;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(FakeCuda, AFailedStepEndsTheDevice) {
+  absl::Status status = onDevice([](Device &device) {
+    EXPECT_EQ(
+        device
+            .run({}, [](int64_t,
+                        BatchView) { return absl::DataLossError("torn file"); })
+            .message(),
+        "torn file");
+    EXPECT_EQ(device.run({}, zeros).code(),
+              absl::StatusCode::kFailedPrecondition);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(FakeCuda, TheHostsWeightsGoStaleWithAStep) {
+  absl::Status status = onDevice([](Device &device) {
+    EXPECT_TRUE(device.hostArena().ok());
+    EXPECT_TRUE(device.updateFromHost().ok());
+    absl::Status status = device.run({}, zeros);
+    EXPECT_EQ(device.updateFromHost().code(),
+              absl::StatusCode::kFailedPrecondition);
+    EXPECT_TRUE(device.hostArena().ok());
+    status.Update(device.updateFromHost());
+    return status;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(FakeCuda, MemoryIsItemised) {
+  absl::Status status = onDevice([](Device &device) {
+    EXPECT_TRUE(device.run({}, zeros).ok());
+    const std::string text = device.memoryReport().front();
+    for (const char *part :
+         {"GPU 0 (pretend GPU)", "context and others 256.0 MiB", "scratch",
+          "arena 64.0 KiB", "of 8.00 GiB", "page-locked"})
+      EXPECT_NE(text.find(part), std::string::npos) << text;
+    EXPECT_GT(device.memoryBytes(), 1 << 28);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(FakeCuda, APlanThatDoesNotFitIsRefusedWithTheSizes) {
+  plan::Plan plan = forGpus(planFromText(kStreamsPlan));
+  plan.mutable_classes(0)->mutable_members(0)->set_arena_bytes(uint64_t(1)
+                                                               << 33);
+  absl::Status status = PlanJob(plan).run(1, {1}, false);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  for (const char *part : {"arena 8.00 GiB", "7.75 GiB of 8.00 GiB are free",
+                           "context and others 256.0 MiB"})
+    EXPECT_NE(status.message().find(part), std::string::npos) << status;
 }
 
 // The pretend GPU is worth its name: without events it gives wrong orders.
