@@ -246,15 +246,15 @@ absl::Status Trainer::step() {
 }
 
 absl::Status Trainer::reportSpeed() {
-  int64_t bytes = executor.device().memoryBytes();
+  double bytes = static_cast<double>(executor.device().memoryBytes());
   if (absl::Status status =
-          world.allReduce(&bytes, &bytes, 1, plan::I64, Reduction::Max);
+          world.allReduce(&bytes, &bytes, 1, plan::F64, Reduction::Max);
       !status.ok())
     return status;
   if (speaks())
     printLine(benchmarkLine(
         benchmarkOf(job, batch.samples, measured.milliseconds), world.size(),
-        bytes, measured.firstLoss, measured.lastLoss));
+        static_cast<int64_t>(bytes), measured.firstLoss, measured.lastLoss));
   return absl::OkStatus();
 }
 

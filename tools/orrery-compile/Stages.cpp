@@ -24,15 +24,16 @@ static int64_t getMicrobatches(const job::JobSpec &job) {
 std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
                                      int64_t deviceMemory) {
   std::vector<Stage> stages;
-  // cuBLASLt ends products with a bias or a gelu, OpenBLAS does not.
-  const bool epilogues = target != "cpu";
+  // cuBLASLt ends products with a bias or a gelu, OpenBLAS does not; only GPUs
+  // have more than one stream.
+  const bool gpu = target != "cpu";
   auto add = [&](StringRef name, std::function<void(OpPassManager &)> passes) {
     stages.push_back({name.str(), std::move(passes)});
   };
   add("differentiate", [=](OpPassManager &manager) {
     passes::DfgDifferentiateOptions options;
     options.recomputeLayers = job.parallel().recompute_layers();
-    options.productEpilogues = epilogues;
+    options.productEpilogues = gpu;
     manager.addPass(passes::createDfgDifferentiate(options));
   });
   add("stage", [](OpPassManager &manager) {
@@ -53,8 +54,10 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     passes::RankScheduleOptions options;
     options.microbatches = getMicrobatches(job);
     manager.addPass(passes::createRankLower());
-    if (epilogues)
+    if (gpu) {
       manager.addPass(passes::createRankGemmEpilogue());
+      manager.addPass(passes::createRankOverlapGradients());
+    }
     manager.addPass(passes::createRankSchedule(options));
   });
   add("memory", [=](OpPassManager &manager) {

@@ -111,7 +111,7 @@ TEST_P(Fusion, MakesKernelsThatComputeWhatTheInterpreterDoes) {
     context.mesh = dfg::getMesh(fused);
     context.rank = GetParam().numRanks() - 1;
     context.microbatch = 1;
-    FusedKernel kernel(fused, context);
+    FusedKernel kernel(fused, context, cpuBackend(), 0);
     // Positive, as second moments and denominators are.
     Tensors inputs = kernel.makeInputs(1, 0.5, 2);
     Tensors actual = kernel.run(inputs), expected = kernel.expected(inputs);
