@@ -63,7 +63,11 @@ ORRERY_DEVICE Task blockTask(const Parameters &p, int tiles, bool descending) {
   return {row / p.heads, row % p.heads, descending ? tiles - 1 - tile : tile};
 }
 
-ORRERY_DEVICE int tilesOf(int count, int tile) {
+/// Called on both sides: launches count tiles as kernels do.
+#ifdef __CUDACC__
+__host__
+#endif
+    ORRERY_DEVICE int tilesOf(int count, int tile) {
   return (count + tile - 1) / tile;
 }
 
