@@ -52,12 +52,15 @@ def DfgSplitColumnSums : Pass<"dfg-split-column-sums", "::mlir::ModuleOp"> {
     norm's backward no longer writes and reads two f32 tensors of [s, b, h].
 
     p = elements / h, at least `min-parts`: enough for every multiprocessor to
-    work on rows of its own. Sums of fewer than 4 p rows stay.
+    work on rows of its own. Sums of fewer than 4 p rows stay, and so do those
+    of more than `max-columns` columns.
   }];
   let options = [
     Option<"elements", "elements", "int64_t", "1048576",
            "Elements of the partial sums">,
-    Option<"minParts", "min-parts", "int64_t", "128", "Least partial sums">];
+    Option<"minParts", "min-parts", "int64_t", "128", "Least partial sums">,
+    Option<"maxColumns", "max-columns", "int64_t", "16384",
+           "Columns of the longest rows whose sums a kernel can keep">];
   let dependentDialects = ["::orrery::dfg::DfgDialect"];
 }
 

@@ -61,7 +61,7 @@ struct DfgSplitColumnSums
       int64_t columns = op.getType().getDimSize(0);
       int64_t rows = op.getOperand().getType().getNumElements() / columns;
       int64_t parts = std::max(minParts.getValue(), elements / columns);
-      if (rows >= 4 * parts)
+      if (rows >= 4 * parts && columns <= maxColumns)
         split(op, parts);
     });
   }

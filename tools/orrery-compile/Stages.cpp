@@ -48,8 +48,11 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
   add("update", [=](OpPassManager &manager) {
     manager.addPass(passes::createDfgUpdate(passes::getUpdateOptions(job)));
   });
-  add("fuse",
-      [](OpPassManager &manager) { passes::buildFusePipeline(manager); });
+  add("fuse", [=](OpPassManager &manager) {
+    passes::FuseOptions options;
+    options.partialSumElements = gpu ? 1 << 20 : 0;
+    passes::buildFusePipeline(manager, options);
+  });
   add("schedule", [=](OpPassManager &manager) {
     passes::RankScheduleOptions options;
     options.microbatches = getMicrobatches(job);

@@ -99,9 +99,16 @@ FailureOr<KernelCall> KernelLibrary::generate(FusedOp fused,
   int64_t rows = space->rows;
   RegionCode code(fused, *space);
   if (device == KernelDevice::Cpu) {
+    if (space->parts)
+      return fused.emitOpError("sums over rows, which has no code on CPUs");
     writeCpuKernel(code, info.symbol, *module);
   } else {
-    GpuShape shape = GpuShape::choose(fused, *space);
+    FailureOr<GpuShape> chosen = GpuShape::choose(fused, *space);
+    if (failed(chosen))
+      return failure();
+    GpuShape shape = *chosen;
+    if (space->parts)
+      rows = space->parts;
     if (shape.kind == GpuShape::Kind::Elements)
       rows = space->rows * space->columns;
     if (shape.kind == GpuShape::Kind::Streaming)

@@ -74,6 +74,14 @@ FailureOr<KernelSpace> KernelSpace::get(FusedOp fused) {
     return open.front()->emitOpError(
         "has no known place in the iteration space of its fused region");
 
+  for (auto sum : body.getOps<PartialSumOp>()) {
+    int64_t parts = sum.getType().getDimSize(0);
+    if (space.parts && space.parts != parts)
+      return sum.emitOpError()
+             << "has " << parts << " rows, another sum of the "
+             << "fused region has " << space.parts;
+    space.parts = parts;
+  }
   assignWalks(body, space);
   space.flat = isFlat(body, space);
   int64_t last = space.shape.size() - 1;

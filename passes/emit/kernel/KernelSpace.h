@@ -20,6 +20,8 @@ struct KernelSpace {
   llvm::SmallVector<int64_t> shape;
   int64_t rows = 1;
   int64_t columns = 1;
+  /// Rows of the sums by `dfg.partial_sum`; 0: there are none.
+  int64_t parts = 0;
   /// Every element stands alone: rows are elements, and there is no column.
   bool flat = false;
   llvm::DenseMap<mlir::Value, SpaceDims> dims;

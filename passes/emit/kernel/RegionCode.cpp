@@ -97,7 +97,7 @@ SmallVector<ReduceOp> RegionCode::reductionsIn(int64_t walk) {
 
 bool RegionCode::storesIn(int64_t walk) const {
   return llvm::any_of(outputs, [&](Value value) {
-    return space.hasColumns(value) && space.walk.lookup(value) == walk;
+    return isStoredByWalks(value) && space.walk.lookup(value) == walk;
   });
 }
 
@@ -105,6 +105,8 @@ SmallVector<std::pair<unsigned, unsigned>> RegionCode::findInPlace() {
   SmallVector<std::pair<unsigned, unsigned>> pairs;
   for (auto [i, input] : llvm::enumerate(body.getArguments()))
     for (auto [o, output] : llvm::enumerate(outputs)) {
+      if (output.getDefiningOp<PartialSumOp>())
+        continue;
       bool written = !space.hasColumns(output) || // after all walks
                      lastRead.lookup(input) <= space.walk.lookup(output);
       if (input.getType() == output.getType() && written &&
@@ -247,7 +249,7 @@ SmallVector<Value> RegionCode::advance(MutableArrayRef<Chunk> chunks,
   SmallVector<SmallVector<std::pair<Value, unsigned>>> stores(chunks.size());
   for (auto [chunk, own] : llvm::zip(chunks, stores))
     for (auto [i, output] : llvm::enumerate(outputs))
-      if (space.hasColumns(output) && space.walk.lookup(output) == walk)
+      if (isStoredByWalks(output) && space.walk.lookup(output) == walk)
         own.push_back({evaluate(output, chunk, walk), i});
   for (auto [chunk, own] : llvm::zip(chunks, stores)) {
     OpBuilder::InsertionGuard guard(builder);
@@ -282,4 +284,39 @@ void RegionCode::prefetch(Chunk &chunk, int64_t walk) {
              space.walk.lookup(value) == walk)
       llvm::append_range(open, value.getDefiningOp()->getOperands());
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Sums over rows
+//===----------------------------------------------------------------------===//
+
+SmallVector<PartialSumOp> RegionCode::partialSums() {
+  return llvm::to_vector(body.getOps<PartialSumOp>());
+}
+
+Value RegionCode::partialTerm(PartialSumOp sum, Chunk &chunk) {
+  Lanes own = lanes(chunk.width);
+  Type element = getElementTypeOrSelf(sum.getType());
+  Value operand = sum.getOperand();
+  Value value = own.convert(
+      evaluate(operand, chunk, space.walk.lookup(operand)), element);
+  if (!chunk.inside)
+    return value;
+  return arith::SelectOp::create(builder, loc, chunk.inside, value,
+                                 own.constant(element, 0.0));
+}
+
+void RegionCode::storePartial(PartialSumOp sum, Value value, const Chunk &chunk,
+                              Value part) {
+  OpBuilder::InsertionGuard guard(builder);
+  if (chunk.inside)
+    builder.setInsertionPointToStart(
+        scf::IfOp::create(builder, loc, chunk.inside).thenBlock());
+  Value index = add(mul(part, number(space.columns)), chunk.column);
+  for (auto [i, output] : llvm::enumerate(outputs))
+    if (output == sum.getResult())
+      lanes(chunk.width)
+          .store(value, outputPointers[i], index,
+                 alignmentOf(body.getNumArguments() + i,
+                             getElementTypeOrSelf(sum.getType()), chunk.width));
 }

@@ -87,6 +87,15 @@ public:
   /// Loads the inputs that walk `walk` of `chunk` needs.
   void prefetch(Chunk &chunk, int64_t walk);
 
+  /// Sums over rows, which leave the space.
+  llvm::SmallVector<dfg::PartialSumOp> partialSums();
+  /// What `chunk` adds to such a sum, behind all walks: lanes of its type, zero
+  /// outside.
+  mlir::Value partialTerm(dfg::PartialSumOp sum, Chunk &chunk);
+  /// Writes row `part` (i64) of a sum at the chunk's columns, if it is inside.
+  void storePartial(dfg::PartialSumOp sum, mlir::Value lanes,
+                    const Chunk &chunk, mlir::Value part);
+
   mlir::Type accumulatorType(dfg::ReduceOp reduce);
   bool hasColumnOutputs() const;
   bool hasNumberOutputs() const;
@@ -109,6 +118,11 @@ public:
   Lanes lanes(int64_t width) { return {builder, loc, width}; }
 
 private:
+  /// Whether a walk stores `output`, column by column.
+  bool isStoredByWalks(mlir::Value output) const {
+    return space.hasColumns(output) &&
+           !output.getDefiningOp<dfg::PartialSumOp>();
+  }
   bool storesIn(int64_t walk) const;
   /// What `chunk` adds to `reduce`: lanes, neutral ones outside.
   mlir::Value contribution(dfg::ReduceOp reduce, Chunk &chunk, int64_t walk);

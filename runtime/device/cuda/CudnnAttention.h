@@ -26,7 +26,7 @@ struct CudnnOptions {
   /// A deterministic gradient is cut into calls of so many samples, or heads of
   /// one sample, that these bytes suffice; of one head of one sample at least,
   /// and of more where a part's lse would not start at 16 bytes.
-  int64_t matrixBytes = int64_t(256) << 20;
+  int64_t matrixBytes = int64_t(1) << 30;
 };
 
 /// Samples and heads of one call, divisors of all samples and all heads; fewer

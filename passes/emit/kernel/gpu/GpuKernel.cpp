@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace orrery::dfg;
@@ -24,7 +25,13 @@ private:
   void bindArguments(LLVM::LLVMFuncOp function);
   void writeElements();
   void writeTail();
+  SmallVector<Chunk> residentChunks();
   void writeRows(GpuReduction &reduction);
+  void writeRow(GpuReduction &reduction, Value index, Value exists,
+                MutableArrayRef<Chunk> chunks);
+  void writePart(GpuReduction &reduction, Value part, Value exists,
+                 ArrayRef<Chunk> chunks);
+  void addTerms(MutableArrayRef<Chunk> chunks);
   SmallVector<Value> overResident(MutableArrayRef<Chunk> chunks, int64_t walk,
                                   ArrayRef<ReduceOp> reduces);
   SmallVector<Value> overStream(KernelRow &row, int64_t walk,
@@ -57,6 +64,7 @@ private:
   Value thread, block, grid; // of the block, of the grid, blocks in the grid
   Value lane;                // among those that share a row
   KernelRow uniform;
+  SmallVector<Value> partial; // sums over rows, of each chunk
 };
 } // namespace
 
@@ -190,41 +198,108 @@ Chunk GpuKernel::rowChunk(Value index, int64_t largest, int64_t count) {
   return chunk;
 }
 
-void GpuKernel::writeRows(GpuReduction &reduction) {
-  int64_t perBlock = shape.rowsPerBlock();
+SmallVector<Chunk> GpuKernel::residentChunks() {
+  SmallVector<Chunk> chunks;
   int64_t count = code.space.columns / shape.width;
-  SmallVector<Chunk> resident;
   if (shape.kind == GpuShape::Kind::Resident)
     for (int64_t i = 0; i < shape.chunks; ++i)
-      resident.push_back(
+      chunks.push_back(
           rowChunk(code.add(lane, code.number(i * shape.threadsPerRow)),
                    (i + 1) * shape.threadsPerRow - 1, count));
+  return chunks;
+}
+
+void GpuKernel::writeRows(GpuReduction &reduction) {
+  int64_t perBlock = shape.rowsPerBlock();
+  int64_t total = code.space.parts ? code.space.parts : code.space.rows;
+  SmallVector<Chunk> chunks = residentChunks();
   Value share = code.number(perBlock);
   auto loop = scf::ForOp::create(builder, loc, code.mul(block, share), rows,
                                  code.mul(grid, share));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
-  KernelRow row = uniform;
-  row.index = code.add(loop.getInductionVar(), reduction.getGroup());
+  Value index = code.add(loop.getInductionVar(), reduction.getGroup());
   Value exists;
-  if (code.space.rows % perBlock != 0) {
-    exists = isLess(row.index, rows);
+  if (total % perBlock != 0) {
+    exists = isLess(index, rows);
     Value last = arith::SubIOp::create(builder, loc, rows, code.number(1));
-    row.index = choose(exists, row.index, last);
+    index = choose(exists, index, last);
   }
-  for (Chunk &chunk : resident) {
-    chunk.row = &row;
+  for (Chunk &chunk : chunks)
     chunk.inside = both(chunk.inside, exists);
-  }
+  if (code.space.parts)
+    writePart(reduction, index, exists, chunks);
+  else
+    writeRow(reduction, index, exists, chunks);
+}
+
+void GpuKernel::writeRow(GpuReduction &reduction, Value index, Value exists,
+                         MutableArrayRef<Chunk> chunks) {
+  KernelRow row = uniform;
+  row.index = index;
+  for (Chunk &chunk : chunks)
+    chunk.row = &row;
   Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                         lane, code.number(0));
   code.writeRow(row, both(isFirst, exists), [&](int64_t walk, auto reduces) {
-    return reduction.combine(reduces,
-                             shape.kind == GpuShape::Kind::Resident
-                                 ? overResident(resident, walk, reduces)
-                                 : overStream(row, walk, reduces));
+    return reduction.combine(reduces, shape.kind == GpuShape::Kind::Resident
+                                          ? overResident(chunks, walk, reduces)
+                                          : overStream(row, walk, reduces));
   });
+  if (code.space.parts)
+    addTerms(chunks);
   reduction.finishRow();
+}
+
+/// Adds what a row's chunks add to the sums over rows.
+void GpuKernel::addTerms(MutableArrayRef<Chunk> chunks) {
+  auto sum = partial.begin();
+  for (PartialSumOp op : code.partialSums())
+    for (Chunk &chunk : chunks) {
+      *sum = code.lanes(chunk.width)
+                 .combine(Reduction::Sum, *sum, code.partialTerm(op, chunk));
+      ++sum;
+    }
+}
+
+/// Rows part, part + parts, …, as many turns for every part, so that all
+/// threads of a block meet at its barriers; turns behind the last row count for
+/// nothing.
+void GpuKernel::writePart(GpuReduction &reduction, Value part, Value exists,
+                          ArrayRef<Chunk> chunks) {
+  int64_t parts = code.space.parts, total = code.space.rows;
+  int64_t turns = llvm::divideCeil(total, parts);
+  SmallVector<PartialSumOp> sums = code.partialSums();
+  partial.clear();
+  for (PartialSumOp sum : sums)
+    for (const Chunk &chunk : chunks)
+      partial.push_back(
+          code.lanes(chunk.width)
+              .constant(getElementTypeOrSelf(sum.getType()), 0.0));
+  auto loop = scf::ForOp::create(builder, loc, code.number(0),
+                                 code.number(turns * parts), code.number(parts),
+                                 partial);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    partial.assign(loop.getRegionIterArgs().begin(),
+                   loop.getRegionIterArgs().end());
+    Value index = code.add(loop.getInductionVar(), part), here = exists;
+    SmallVector<Chunk> own(chunks);
+    if (total % parts != 0) {
+      Value isRow = isLess(index, code.number(total));
+      index = choose(isRow, index, code.number(total - 1));
+      here = both(exists, isRow);
+      for (Chunk &chunk : own)
+        chunk.inside = both(chunk.inside, isRow);
+    }
+    writeRow(reduction, index, here, own);
+    scf::YieldOp::create(builder, loc, partial);
+  }
+  auto result = loop.getResults().begin();
+  for (PartialSumOp sum : sums)
+    for (const Chunk &chunk : chunks)
+      code.storePartial(sum, *result++, chunk, part);
 }
 
 SmallVector<Value> GpuKernel::overResident(MutableArrayRef<Chunk> chunks,

@@ -86,18 +86,23 @@ static bool fitRow(GpuShape &shape, int64_t count) {
   return best < INFINITY;
 }
 
-GpuShape GpuShape::choose(FusedOp fused, const KernelSpace &space) {
+FailureOr<GpuShape> GpuShape::choose(FusedOp fused, const KernelSpace &space) {
   GpuShape shape;
   shape.width = chooseWidth(fused, space);
   shape.chunks = chunksInFlight(fused, space, shape.width);
   int64_t count = space.columns / shape.width;
   // In long rows the row's numbers are better computed once.
   bool isElements = isCutAnywhere(fused, space);
-  if (space.flat || (isElements && count < 1024))
+  bool keepsSums = space.parts > 0;
+  if (space.flat || (isElements && !keepsSums && count < 1024))
     return shape;
   shape.kind = Kind::Resident;
-  if (!isElements && fitRow(shape, count))
+  if ((!isElements || keepsSums) && fitRow(shape, count))
     return shape;
+  if (keepsSums)
+    return fused.emitOpError()
+           << "sums over rows of " << space.columns
+           << " columns, of which threads hold at most " << kMaxResident;
   shape.kind = Kind::Streaming;
   shape.threads = shape.threadsPerRow = count < 4096 ? 256 : 512;
   return shape;

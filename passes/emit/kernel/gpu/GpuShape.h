@@ -33,7 +33,14 @@ struct GpuShape {
   int64_t threads = 256; // of a block
   int64_t threadsPerRow = 1;
 
-  static GpuShape choose(dfg::FusedOp fused, const KernelSpace &space);
+  /// Columns of the longest row that can be Resident.
+  static constexpr int64_t kMaxResident = 16384;
+
+  /// Sums over rows need Resident rows: a thread keeps the sums of its columns
+  /// in registers while it goes from row to row. Emits an error where they are
+  /// too long.
+  static mlir::FailureOr<GpuShape> choose(dfg::FusedOp fused,
+                                          const KernelSpace &space);
 
   int64_t rowsPerBlock() const {
     return kind == Kind::Elements ? threads * chunks * width

@@ -4,6 +4,7 @@
 #include "test/passes/emit/kernel/KernelCases.h"
 #include "test/passes/emit/kernel/SimulatedGpu.h"
 
+#include <array>
 #include <gtest/gtest.h>
 
 using namespace orrery;
@@ -118,6 +119,51 @@ TEST(GpuKernel, TakesASoftmaxInOneWalk) {
     EXPECT_LT(distance(program->run(inputs)[2], program->expected(inputs)[2]),
               4e-6);
   }
+}
+
+/// A norm's backward: a result for each element, two sums over rows.
+static const char *const kGradWithSums = R"(
+  %f = dfg.cast %x : tensor<RxCxT> to tensor<RxCxf32>
+  %s = dfg.reduce sum %f {dims = array<i64: 1>} : tensor<RxCxf32> -> tensor<Rxf32>
+  %b = dfg.broadcast %s {dims = array<i64: 0>} : tensor<Rxf32> to tensor<RxCxf32>
+  %d = dfg.mul %f, %b : tensor<RxCxf32>
+  %g = dfg.cast %y : tensor<RxCxT> to tensor<RxCxf32>
+  %z = dfg.add %d, %g : tensor<RxCxf32>
+  %n = dfg.cast %z : tensor<RxCxf32> to tensor<RxCxT>
+  %p = dfg.partial_sum %n : tensor<RxCxT> -> tensor<PxCxf32>
+  %q = dfg.partial_sum %g : tensor<RxCxf32> -> tensor<PxCxf32>
+  "test.use"(%n, %p, %q) : (tensor<RxCxT>, tensor<PxCxf32>, tensor<PxCxf32>) -> ())";
+
+TEST(GpuKernel, KeepsSumsOverRows) {
+  for (auto [rows, parts, columns] :
+       {std::array{24, 8, 768}, std::array{23, 5, 64}, std::array{9, 9, 7},
+        std::array{7, 1, 1600}, std::array{13, 4, 4096}, std::array{11, 3, 1}})
+    for (std::string element : {"f32", "bf16"}) {
+      std::string body(kGradWithSums),
+          signature("%x: tensor<RxCxT>, %y: tensor<RxCxT>");
+      for (std::string *text : {&body, &signature})
+        for (auto &[mark, value] :
+             {std::pair<std::string, std::string>{"<Rx", std::to_string(rows)},
+              {"xCx", std::to_string(columns)},
+              {"<Px", std::to_string(parts)},
+              {"xT>", element}})
+          for (size_t at; (at = text->find(mark)) != std::string::npos;)
+            text->replace(at + (mark[0] == '<' || mark[0] == 'x'), 1, value);
+      FusedProgram program(signature, body, {}, simulatedGpu());
+      FusedProgram backwards(signature, body, {}, simulatedGpu(true));
+      EXPECT_EQ(program->getCall().rows, parts);
+      Tensors inputs = program->makeInputs(8, -0.5, 0.5);
+      Tensors expected = program->expected(inputs);
+      Tensors usual = program->run(inputs);
+      for (size_t i = 0; i < usual.size(); ++i)
+        EXPECT_LT(distance(usual[i], expected[i]),
+                  element == "f32" ? 2e-6 : 0.02)
+            << "result " << i << " of " << rows << " x " << columns << " "
+            << element << " in " << parts << " parts";
+      for (int64_t blocks : {1, 2})
+        expectSameBits(backwards->run(inputs, {}, /*inPlace=*/true, blocks),
+                       usual);
+    }
 }
 
 TEST(GpuKernel, SharesOutRowsThatFillTheirBlocks) {
