@@ -20,8 +20,8 @@ struct Part {
 };
 
 struct Layout {
+  int64_t bytes = 0; // the parts' initialisers add to it
   Part a, b, c, bias, aux;
-  int64_t bytes = 0;
 
   explicit Layout(const GemmProblem &p)
       : a(part(p.type, p.extentA(), p.alignA)),

@@ -99,7 +99,7 @@ absl::StatusOr<GemmProblem> GemmProblem::fromKey(absl::string_view key) {
   reader.number(p.alignA), reader.number(p.alignB), reader.number(p.alignC);
   reader.number(p.alignBias), reader.number(p.alignAux);
   p.beta = static_cast<float>(beta);
-  if (!reader.done() || beta < 0 || beta > 1)
+  if (!reader.done() || p.key() != key)
     return absl::InvalidArgumentError(
         absl::StrCat("'", key, "' is no matrix product"));
   if (absl::Status status = p.check(); !status.ok())
