@@ -19,7 +19,7 @@ namespace orrery::passes {
 struct FuseOptions {
   /// Elements of the partial sums of dfg-split-column-sums; 0: no such pass.
   int64_t partialSumElements = 0;
-  int64_t minPartialSums = 128;
+  int64_t minPartialSums = 132; // multiprocessors of an H100 or H200
 };
 
 /// Appends the stage to a pipeline over the outermost module.

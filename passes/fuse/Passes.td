@@ -51,14 +51,14 @@ def DfgSplitColumnSums : Pass<"dfg-split-column-sums", "::mlir::ModuleOp"> {
     Saves reading x again, and writing it where only the sum needs it: a layer
     norm's backward no longer writes and reads two f32 tensors of [s, b, h].
 
-    p = elements / h, at least `min-parts`: enough for every multiprocessor to
-    work on rows of its own. Sums of fewer than 4 p rows stay, and so do those
+    p = elements / h, a multiple of `min-parts`, the number of multiprocessors,
+    so that all have as many rows to work on. Sums of fewer than 4 p rows stay, and so do those
     of more than `max-columns` columns.
   }];
   let options = [
     Option<"elements", "elements", "int64_t", "1048576",
            "Elements of the partial sums">,
-    Option<"minParts", "min-parts", "int64_t", "128", "Least partial sums">,
+    Option<"minParts", "min-parts", "int64_t", "132", "Partial sums are a multiple of this">,
     Option<"maxColumns", "max-columns", "int64_t", "16384",
            "Columns of the longest rows whose sums a kernel can keep">];
   let dependentDialects = ["::orrery::dfg::DfgDialect"];

@@ -60,7 +60,8 @@ struct DfgSplitColumnSums
         return;
       int64_t columns = op.getType().getDimSize(0);
       int64_t rows = op.getOperand().getType().getNumElements() / columns;
-      int64_t parts = std::max(minParts.getValue(), elements / columns);
+      int64_t parts =
+          std::max<int64_t>(elements / columns / minParts, 1) * minParts;
       if (rows >= 4 * parts && columns <= maxColumns)
         split(op, parts);
     });

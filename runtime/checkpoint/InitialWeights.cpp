@@ -6,12 +6,27 @@
 #include "runtime/plan/ElementType.h"
 #include "runtime/plan/RandomKey.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
 #include <numbers>
 
 namespace orrery::runtime {
+
+namespace {
+
+// Pieces for threads: many gigabytes are zeroed, or first touched, here.
+constexpr int64_t kPiece = 1 << 22;
+
+void zeroBytes(std::byte *begin, int64_t bytes) {
+#pragma omp parallel for schedule(static)
+  for (int64_t first = 0; first < bytes; first += kPiece)
+    std::memset(begin + first, 0,
+                static_cast<size_t>(std::min(kPiece, bytes - first)));
+}
+
+} // namespace
 
 double normalVariate(uint64_t key, uint64_t index) {
   std::array<uint32_t, 4> words =
@@ -70,7 +85,7 @@ void zeroBuckets(const RankPlan &rank, std::byte *arena) {
   auto zero = [&](uint32_t number) {
     const plan::Buffer &buffer =
         rank.rankClass->buffers(static_cast<int>(number));
-    std::memset(arena + buffer.offset(), 0, buffer.bytes());
+    zeroBytes(arena + buffer.offset(), static_cast<int64_t>(buffer.bytes()));
   };
   for (const plan::Bucket &bucket : rank.rankClass->buckets()) {
     zero(bucket.weight());
@@ -87,11 +102,21 @@ void resetOptimizerState(const RankPlan &rank, std::byte *arena) {
     for (const plan::Bucket::State &state : bucket.states()) {
       const plan::Buffer &buffer =
           rank.rankClass->buffers(static_cast<int>(state.buffer()));
-      std::memset(arena + buffer.offset(), 0, buffer.bytes());
-      if (state.name() == "master")
-        convertElements(arena + weight.offset(), weight.type(),
-                        arena + buffer.offset(), buffer.type(),
-                        static_cast<int64_t>(bucket.elements()));
+      if (state.name() != "master") {
+        zeroBytes(arena + buffer.offset(),
+                  static_cast<int64_t>(buffer.bytes()));
+        continue;
+      }
+      const int64_t elements = static_cast<int64_t>(bucket.elements());
+      const int64_t from = elementBytes(weight.type()),
+                    to = elementBytes(buffer.type());
+#pragma omp parallel for schedule(static)
+      for (int64_t first = 0; first < elements; first += kPiece)
+        convertElements(
+            arena + weight.offset() + static_cast<uint64_t>(first * from),
+            weight.type(),
+            arena + buffer.offset() + static_cast<uint64_t>(first * to),
+            buffer.type(), std::min(kPiece, elements - first));
     }
   }
 }

@@ -50,7 +50,7 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
   });
   add("fuse", [=](OpPassManager &manager) {
     passes::FuseOptions options;
-    options.partialSumElements = gpu ? 1 << 20 : 0;
+    options.partialSumElements = gpu ? 1 << 21 : 0;
     passes::buildFusePipeline(manager, options);
   });
   add("schedule", [=](OpPassManager &manager) {

@@ -23,6 +23,10 @@ absl::StatusOr<HostImage> HostImage::create(int64_t bytes) {
         absl::StrCat("cannot reserve ", bytes,
                      " bytes of addresses for the host's copy of weights: ",
                      std::strerror(errno)));
+  // Fewer faults; where the system has no large pages it says so, and that is
+  // all.
+  if (madvise(memory, static_cast<size_t>(bytes), MADV_HUGEPAGE) != 0)
+    errno = 0;
   image.memory = static_cast<std::byte *>(memory);
   image.bytes = bytes;
   return image;
