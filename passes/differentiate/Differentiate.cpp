@@ -80,7 +80,8 @@ struct DfgDifferentiatePass
     if (failed(begin))
       return failure();
     eraseDeadBackward(*begin);
-    Stash stash = chooseStash(*begin, recomputeLayers, productEpilogues);
+    Stash stash =
+        chooseStash(*begin, {recomputeLayers, productEpilogues, keepOperands});
     report(stash);
     rematerialize(*begin, stash);
     return success();

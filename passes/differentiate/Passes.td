@@ -22,6 +22,9 @@ def DfgDifferentiate : Pass<"dfg-differentiate", "::mlir::ModuleOp"> {
     cost the one that recomputes least. Written anyway is what an op outside of
     kernels reads, a residual sum, which a later kernel reads behind the
     products between, and, with `product-epilogues`, the x w + b of a gelu.
+    With `keep-operands` no memory pass is spent on saving memory: a value that
+    the forward wrote and a matrix product of the backward reads is kept (the
+    gelu before the second product of an MLP: 4 h more).
 
     Before: forward over global tensors, `dfg.layer` on every op.
     After: `dfg.begin_backward` and the backward behind it, ops with the
@@ -47,7 +50,10 @@ def DfgDifferentiate : Pass<"dfg-differentiate", "::mlir::ModuleOp"> {
            "Layers of a group that is recomputed from its input; 0: none">,
     Option<"productEpilogues", "product-epilogues", "bool", "false",
            "Matrix products add their bias themselves: x w + b under a gelu "
-           "costs no write">
+           "costs no write">,
+    Option<"keepOperands", "keep-operands", "bool", "false",
+           "Keep what matrix products of the backward read and the forward "
+           "wrote, more bytes for fewer passes over memory">
   ];
   let dependentDialects = ["::orrery::dfg::DfgDialect"];
 }

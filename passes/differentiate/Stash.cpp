@@ -17,8 +17,7 @@ using namespace orrery::passes;
 namespace {
 class StashSolver {
 public:
-  StashSolver(BeginBackwardOp begin, int64_t recomputeLayers,
-              bool productEpilogues);
+  StashSolver(BeginBackwardOp begin, const StashOptions &options);
   Stash solve();
 
 private:
@@ -43,6 +42,9 @@ private:
   /// True when a forward user of `value` waits for an op outside of kernels
   /// that reads `value` too: the kernel that computes it must write it.
   bool isReadByTwoKernels(Value value) const;
+  /// True when the forward writes `op`'s result and an op of the backward
+  /// outside of kernels reads it: computing it again is a pass over memory.
+  bool isWrittenForOperand(Operation *op) const;
   /// True for x w + b where the product can write it beside its gelu.
   bool isWrittenByProduct(Value value) const;
   SmallVector<Operation *> forwardUsers(Value value) const;
@@ -52,8 +54,7 @@ private:
   StringRef reason(Value value, bool keep) const;
 
   BeginBackwardOp begin;
-  int64_t recomputeLayers;
-  bool productEpilogues;
+  StashOptions options;
   int64_t numLayers = 0;
   MinCut graph;
   DenseMap<Value, Nodes> nodes;
@@ -80,10 +81,8 @@ static int64_t bytesOf(Value value) {
          llvm::divideCeil(type.getElementTypeBitWidth(), 8);
 }
 
-StashSolver::StashSolver(BeginBackwardOp begin, int64_t recomputeLayers,
-                         bool productEpilogues)
-    : begin(begin), recomputeLayers(recomputeLayers),
-      productEpilogues(productEpilogues) {
+StashSolver::StashSolver(BeginBackwardOp begin, const StashOptions &options)
+    : begin(begin), options(options) {
   for (Operation &op : *begin->getBlock())
     numLayers = std::max(numLayers, layerOf(&op));
 }
@@ -95,12 +94,13 @@ int64_t StashSolver::layerOf(Operation *op) const {
 
 bool StashSolver::isInGroup(Operation *op) const {
   int64_t layer = layerOf(op);
-  return recomputeLayers > 0 && layer >= 0 && layer < numLayers;
+  return options.recomputeLayers > 0 && layer >= 0 && layer < numLayers;
 }
 
 int64_t StashSolver::unitOf(Operation *op) const {
   int64_t layer = layerOf(op);
-  return isInGroup(op) ? layer / recomputeLayers * recomputeLayers : layer;
+  int64_t group = options.recomputeLayers;
+  return isInGroup(op) ? layer / group * group : layer;
 }
 
 bool StashSolver::leavesUnit(Operation *op) const {
@@ -112,7 +112,17 @@ bool StashSolver::leavesUnit(Operation *op) const {
 bool StashSolver::isRecomputable(Operation *op) const {
   if (isFree(op))
     return true;
-  return isPure(op) && (isCheap(op) || isInGroup(op)) && !leavesUnit(op);
+  return isPure(op) && (isCheap(op) || isInGroup(op)) && !leavesUnit(op) &&
+         (isInGroup(op) || !options.keepOperands || !isWrittenForOperand(op));
+}
+
+bool StashSolver::isWrittenForOperand(Operation *op) const {
+  return !isView(op) && llvm::any_of(op->getResults(), [&](Value result) {
+    return !livesInKernel(result) &&
+           llvm::any_of(result.getUsers(), [&](Operation *user) {
+             return inBackward(user) && !user->hasTrait<Fusable>();
+           });
+  });
 }
 
 SmallVector<Operation *> StashSolver::forwardUsers(Value value) const {
@@ -152,7 +162,7 @@ bool StashSolver::isReadByTwoKernels(Value value) const {
 
 bool StashSolver::isWrittenByProduct(Value value) const {
   auto sum = value.getDefiningOp<AddOp>();
-  if (!productEpilogues || !sum)
+  if (!options.productEpilogues || !sum)
     return false;
   SmallVector<Operation *> users = forwardUsers(value);
   auto gelu = users.size() == 1 ? dyn_cast<GeluOp>(users.front()) : GeluOp();
@@ -211,6 +221,8 @@ StringRef StashSolver::reason(Value value, bool keep) const {
     return "its inputs would be larger";
   if (leavesUnit(op))
     return "passed to the next layer";
+  if (isCheap(op))
+    return "read by a product";
   return "costly to compute again";
 }
 
@@ -244,7 +256,6 @@ Stash StashSolver::solve() {
 }
 
 Stash orrery::passes::chooseStash(BeginBackwardOp begin,
-                                  int64_t recomputeLayers,
-                                  bool productEpilogues) {
-  return StashSolver(begin, recomputeLayers, productEpilogues).solve();
+                                  const StashOptions &options) {
+  return StashSolver(begin, options).solve();
 }

@@ -17,11 +17,15 @@ struct StashChoice {
 /// The choices for one function, in the order of the forward.
 using Stash = llvm::MapVector<mlir::Value, StashChoice>;
 
-/// Solves for the fewest kept bytes; see the pass's description. Groups of
-/// `recomputeLayers` layers (0: none) are recomputed from their input. With
-/// `productEpilogues` matrix products add their bias themselves.
-Stash chooseStash(dfg::BeginBackwardOp begin, int64_t recomputeLayers,
-                  bool productEpilogues);
+/// The pass's options of the same names.
+struct StashOptions {
+  int64_t recomputeLayers = 0;
+  bool productEpilogues = false;
+  bool keepOperands = false;
+};
+
+/// Solves for the fewest kept bytes; see the pass's description.
+Stash chooseStash(dfg::BeginBackwardOp begin, const StashOptions &options);
 
 /// Computes again, before its first use in the backward, every value that
 /// `stash` does not keep.

@@ -66,6 +66,12 @@ static void declare(CLI::App &app, CommandLine &line, Options &options) {
                "Print what every option of the command does here");
   app.add_option("--device-memory", options.memory,
                  "Memory of one rank's device, e.g. 80GiB");
+  app.add_option("--activations", line.activations,
+                 "What is kept for the backward: small (least memory), fast "
+                 "(nothing whose recomputation takes a pass over memory), auto "
+                 "(fast on GPUs where it fits --device-memory)")
+      ->check(CLI::IsMember({"auto", "fast", "small"}))
+      ->capture_default_str();
   app.add_option("--vocab-size", options.vocabSize,
                  "Tokens of the vocabulary, where its file is not at hand");
 }

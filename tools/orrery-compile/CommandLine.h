@@ -19,6 +19,7 @@ struct CommandLine {
   std::string stopAfter;
   bool explain = false;
   int64_t deviceMemory = 0; // bytes, 0: no limit
+  std::string activations = "auto";
   std::optional<int64_t> vocabSize;
   std::string program;
   std::vector<std::string> arguments;

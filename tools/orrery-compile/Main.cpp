@@ -58,8 +58,46 @@ static void printDiagnostic(Diagnostic &diagnostic) {
     llvm::errs() << "  note: " << note << "\n";
 }
 
+/// Largest arena of a rank, in bytes; 0 before the memory stage.
+static int64_t getPeak(ModuleOp module) {
+  int64_t peak = 0;
+  for (auto rankClass : module.getOps<rank::ClassOp>())
+    if (rankClass.getFixedBytes() && rankClass.getSlotBytes())
+      peak = std::max(peak, int64_t(*rankClass.getFixedBytes() +
+                                    *llvm::max_element(rankClass.getSlots()) *
+                                        *rankClass.getSlotBytes()));
+  return peak;
+}
+
+/// The job's program behind the last stage; failure: told to the user. The
+/// program that needs less memory is made where the faster one does not fit.
+static FailureOr<OwningOpRef<ModuleOp>> runStages(MLIRContext &context,
+                                                  const CommandLine &line,
+                                                  const job::JobSpec &job) {
+  bool automatic = line.activations == "auto";
+  if (line.activations == "fast" || (automatic && line.target != "cpu")) {
+    FailureOr<OwningOpRef<ModuleOp>> module =
+        frontend::buildModel(context, job);
+    int64_t limit = automatic ? 0 : line.deviceMemory;
+    if (failed(module) ||
+        failed(runStages(**module, getStages(job, line.target, limit, true),
+                         line.dumpFolder, line.stopAfter)))
+      return failure();
+    if (!automatic || line.deviceMemory == 0 ||
+        getPeak(**module) <= line.deviceMemory)
+      return module;
+  }
+  FailureOr<OwningOpRef<ModuleOp>> module = frontend::buildModel(context, job);
+  if (failed(module) ||
+      failed(runStages(**module,
+                       getStages(job, line.target, line.deviceMemory, false),
+                       line.dumpFolder, line.stopAfter)))
+    return failure();
+  return module;
+}
+
 static int compile(const CommandLine &line, const job::JobSpec &job) {
-  std::vector<Stage> stages = getStages(job, line.target, line.deviceMemory);
+  std::vector<Stage> stages = getStages(job, line.target, 0, false);
   if (!isStage(stages, line.stopAfter)) {
     std::string names = "model";
     for (const Stage &stage : stages)
@@ -71,9 +109,8 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   context.printOpOnDiagnostic(false); // a rank class is pages long
   ScopedDiagnosticHandler handler(&context, printDiagnostic);
   context.loadDialect<dfg::DfgDialect, rank::RankDialect, func::FuncDialect>();
-  FailureOr<OwningOpRef<ModuleOp>> module = frontend::buildModel(context, job);
-  if (failed(module) ||
-      failed(runStages(**module, stages, line.dumpFolder, line.stopAfter)))
+  FailureOr<OwningOpRef<ModuleOp>> module = runStages(context, line, job);
+  if (failed(module))
     return 1;
   if (!line.stopAfter.empty() && !line.out.empty())
     llvm::outs() << "stopped behind " << line.stopAfter

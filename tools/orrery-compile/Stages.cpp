@@ -22,7 +22,7 @@ static int64_t getMicrobatches(const job::JobSpec &job) {
 }
 
 std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
-                                     int64_t deviceMemory) {
+                                     int64_t deviceMemory, bool keepOperands) {
   std::vector<Stage> stages;
   // cuBLASLt ends products with a bias or a gelu, OpenBLAS does not; only GPUs
   // have more than one stream.
@@ -34,6 +34,7 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     passes::DfgDifferentiateOptions options;
     options.recomputeLayers = job.parallel().recompute_layers();
     options.productEpilogues = gpu;
+    options.keepOperands = keepOperands;
     manager.addPass(passes::createDfgDifferentiate(options));
   });
   add("stage", [](OpPassManager &manager) {

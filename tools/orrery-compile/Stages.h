@@ -20,9 +20,10 @@ struct Stage {
 /// Stages from the model's dataflow to rank programs, for one job:
 /// differentiate, stage, shard, update, fuse, schedule, memory.
 /// `target` is "cpu" or a GPU, `deviceMemory` the limit of one rank in bytes, 0
-/// for none.
+/// for none. With `keepOperands` more is kept for the backward where computing
+/// it again would take time (option of dfg-differentiate).
 std::vector<Stage> getStages(const job::JobSpec &job, llvm::StringRef target,
-                             int64_t deviceMemory);
+                             int64_t deviceMemory, bool keepOperands);
 
 /// Runs the stages on `module`. After each, its IR goes to
 /// `dumpFolder`/<number>-<name>.mlir when that is not empty. Stops behind

@@ -1,6 +1,7 @@
 // RUN: orrery-opt --dfg-differentiate --split-input-file %s | FileCheck %s
 // RUN: orrery-opt --dfg-differentiate=recompute-layers=1 --split-input-file %s | FileCheck %s --check-prefix=GROUP
 // RUN: orrery-opt --dfg-differentiate=product-epilogues --split-input-file %s | FileCheck %s --check-prefix=EPILOGUE
+// RUN: orrery-opt --dfg-differentiate=keep-operands --split-input-file %s | FileCheck %s --check-prefix=OPERANDS
 // RUN: orrery-opt --dfg-differentiate --split-input-file --remarks-filter=dfg-differentiate %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Of gelu(x w + b) the product is kept; sum and gelu are cheap.
@@ -140,6 +141,17 @@ module {
 // CHECK:         dfg.gelu erf %[[R]] {{.*}}dfg.recompute
 // CHECK:         dfg.gelu_grad erf %{{.*}}, %[[R]]
 // CHECK:         return
+
+// The gelu is an operand of the weight's gradient: with keep-operands it is
+// kept beside the sum that gelu_grad reads.
+// OPERANDS-LABEL: func.func @residual
+// OPERANDS:         %[[R:.*]] = dfg.add %arg0
+// OPERANDS:         %[[E:.*]] = dfg.gelu erf %[[R]]
+// OPERANDS:         dfg.begin_backward
+// OPERANDS-NOT:     dfg.gelu erf
+// OPERANDS:         dfg.matmul "ac,ab->cb" %{{.*}}, %[[E]]
+// OPERANDS:         dfg.gelu_grad erf %{{.*}}, %[[R]]
+// OPERANDS:         return
 module {
   dfg.parameter @w : tensor<4x4xf32> {role = "column", checkpoint_name = "w",
       layer = 0 : i64, init_std = 0.02 : f64, init_value = 0.0 : f64,
