@@ -2,7 +2,7 @@
 #include "runtime/exec/CheckpointSaving.h"
 
 #include "runtime/checkpoint/CheckpointWriter.h"
-#include "runtime/exec/Agreement.h"
+#include "runtime/comm/Agreement.h"
 
 namespace orrery::runtime {
 

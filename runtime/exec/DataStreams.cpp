@@ -2,7 +2,7 @@
 #include "runtime/exec/DataStreams.h"
 
 #include "absl/strings/str_cat.h"
-#include "runtime/exec/Agreement.h"
+#include "runtime/comm/Agreement.h"
 #include "runtime/log/Log.h"
 
 namespace orrery::runtime {

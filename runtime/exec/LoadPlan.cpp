@@ -2,7 +2,7 @@
 #include "runtime/exec/LoadPlan.h"
 
 #include "absl/strings/str_cat.h"
-#include "runtime/exec/Agreement.h"
+#include "runtime/comm/Agreement.h"
 #include "runtime/plan/Mesh.h"
 #include "runtime/plan/PlanCheck.h"
 #include "runtime/plan/PlanFile.h"

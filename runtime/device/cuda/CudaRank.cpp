@@ -2,6 +2,7 @@
 #include "runtime/device/cuda/CudaRank.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/comm/Agreement.h"
 #include "runtime/device/Groups.h"
 
 #include <algorithm>
@@ -27,26 +28,15 @@ int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
 } // namespace
 
-// All ranks go on, or none: whoever fails alone would leave the others waiting
-// for it in a communicator.
-absl::Status CudaRank::agree(const absl::Status &mine) {
-  int32_t failed = mine.ok() ? 0 : 1;
-  absl::Status status =
-      factory.world().allReduce(&failed, &failed, 1, plan::I32, Reduction::Max);
-  if (!mine.ok())
-    return mine;
-  if (status.ok() && failed)
-    return absl::CancelledError("another rank failed to set up its GPU");
-  return status;
-}
-
+// Whoever failed alone would leave the others waiting for it in a communicator.
 absl::Status CudaRank::setUp() {
   absl::Status (CudaRank::*const parts[])() = {
       &CudaRank::takeGpuAndCode, &CudaRank::createGroups, &CudaRank::openGemms,
       &CudaRank::chooseGemms,    &CudaRank::shareGemms,   &CudaRank::prepare,
-      &CudaRank::takeMemory,     &CudaRank::rehearse};
+      &CudaRank::warmUp,         &CudaRank::takeMemory,   &CudaRank::rehearse};
   for (auto part : parts)
-    if (absl::Status status = agree((this->*part)()); !status.ok())
+    if (absl::Status status = agree(factory.world(), (this->*part)());
+        !status.ok())
       return status;
   ready = true;
   return absl::OkStatus();

@@ -53,7 +53,6 @@ public:
   bool broken = false; // a step failed: something may still be running
 
 private:
-  absl::Status agree(const absl::Status &mine);
   // Parts of setUp. Ranks agree between them; within one they meet in the same
   // collectives or fail before the first.
   absl::Status takeGpuAndCode();

@@ -1,5 +1,5 @@
 // Agreement by a maximum over all ranks.
-#include "runtime/exec/Agreement.h"
+#include "runtime/comm/Agreement.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -7,15 +7,18 @@
 namespace orrery::runtime {
 
 absl::Status agree(Communicator &world, const absl::Status &mine) {
-  // Falls with the rank, so that the lowest failing rank wins; 0: none.
+  // Falls with the rank, so that the lowest failing rank wins; 0: none. Who
+  // was told of another's failure comes behind all who know why.
   int32_t failed = mine.ok() ? 0 : world.size() - world.rank();
+  if (!mine.ok() && !absl::IsCancelled(mine))
+    failed += world.size();
   if (absl::Status status =
           world.allReduce(&failed, &failed, 1, plan::I32, Reduction::Max);
       !status.ok())
     return status;
   if (failed == 0)
     return absl::OkStatus();
-  const int speaker = world.size() - failed;
+  const int speaker = (2 * world.size() - failed) % world.size();
   if (speaker == world.rank())
     return mine;
   return absl::CancelledError(absl::StrCat("rank ", speaker, " failed"));

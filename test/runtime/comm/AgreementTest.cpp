@@ -1,5 +1,5 @@
 // One rank speaks for all.
-#include "runtime/exec/Agreement.h"
+#include "runtime/comm/Agreement.h"
 
 #include "runtime/comm/local/LocalWorld.h"
 
@@ -22,6 +22,22 @@ TEST(Agreement, TheLowestFailingRankSpeaks) {
   EXPECT_EQ(codes[1], absl::StatusCode::kDataLoss);
   EXPECT_EQ(codes[2], absl::StatusCode::kCancelled);
   EXPECT_EQ(codes[3], absl::StatusCode::kCancelled);
+}
+
+TEST(Agreement, AReasonOutlivesASecondAgreement) {
+  absl::StatusCode codes[4];
+  absl::Status status = runLocalRanks(4, [&](CommunicatorFactory &f) {
+    absl::Status mine;
+    if (f.rank() == 2)
+      mine = absl::DataLossError("broken");
+    mine = agree(f.world(), agree(f.world(), mine));
+    codes[f.rank()] = mine.code();
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  for (int rank : {0, 1, 3})
+    EXPECT_EQ(codes[rank], absl::StatusCode::kCancelled);
+  EXPECT_EQ(codes[2], absl::StatusCode::kDataLoss);
 }
 
 TEST(Agreement, NamesTheRankWithAnotherValue) {
