@@ -69,6 +69,23 @@ class CountTests(unittest.TestCase):
         code, lines = self.count(("A", output, "Test Passed."))
         self.assertEqual(lines[0], "skipped A: no GPU here")
 
+    def test_counts_an_entry_that_skips_itself(self):
+        code, lines = self.count(
+            ("gpu-check", "skipped: no GPU here\n", "Test Passed."))
+        self.assertEqual((code, lines),
+                         (0, ["skipped gpu-check: no GPU here",
+                              "0 passed, 0 failed, 1 skipped"]))
+
+    def test_counts_the_lines_of_a_script(self):
+        output = ("passed one (1.5 s): loss within 1e-7\n"
+                  "skipped two (0.0 s): needs 2 GPUs, 1 is there\n"
+                  "FAILED bits (12.0 s): losses differ\n")
+        code, lines = self.count(("gpu-check", output, "Test Failed."))
+        self.assertEqual((code, lines),
+                         (1, ["skipped gpu-check: two: needs 2 GPUs, 1 is "
+                              "there", "failed gpu-check",
+                              "1 passed, 1 failed, 1 skipped"]))
+
     def test_says_when_there_is_no_log(self):
         with tempfile.TemporaryDirectory() as folder:
             result = subprocess.run(
