@@ -9,6 +9,19 @@
 
 namespace orrery::runtime {
 
+std::string readBuilt(const std::filesystem::path &path) {
+  std::error_code error;
+  std::filesystem::path there =
+      std::filesystem::read_symlink("/proc/self/exe", error);
+  there.replace_filename(path.filename());
+  std::ifstream file(std::filesystem::exists(there, error) ? there : path,
+                     std::ios::binary);
+  EXPECT_TRUE(file) << "neither " << there << " nor " << path << " is there";
+  std::stringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
 plan::Plan planFromText(std::string text) {
   text =
       std::regex_replace(text, std::regex(R"(V\((\d+), (\d+)\))"),
@@ -34,10 +47,7 @@ plan::Plan planFromText(std::string text) {
     added->set_buffers(kernel.buffers);
     added->set_scalars(kernel.scalars);
   }
-  std::ifstream file(ORRERY_TEST_KERNELS, std::ios::binary);
-  std::stringstream bytes;
-  bytes << file.rdbuf();
-  plan.set_kernel_object(bytes.str());
+  plan.set_kernel_object(readBuilt(ORRERY_TEST_KERNELS));
   return plan;
 }
 

@@ -4,9 +4,14 @@
 
 #include "runtime/plan/Plan.pb.h"
 
+#include <filesystem>
 #include <string>
 
 namespace orrery::runtime {
+
+/// What the build put at `path`; a file of that name beside this program, on a
+/// machine to which both were carried, goes before it.
+std::string readBuilt(const std::filesystem::path &path);
 
 /// A plan for this machine with the kernels of TestKernels.cpp, in the order
 /// count_up, add_scaled, show_key, from_integers, descend; `text` is the rest

@@ -1,10 +1,9 @@
 // Texts of the plans, and their kernels for GPUs.
 #include "test/runtime/device/cuda/CudaPlans.h"
 
+#include "test/runtime/exec/PlanText.h"
+
 #include <cuda_runtime_api.h>
-#include <fstream>
-#include <gtest/gtest.h>
-#include <sstream>
 
 namespace orrery::runtime {
 
@@ -20,11 +19,7 @@ plan::Plan forGpus(const plan::Plan &plan) {
     kernel.set_threads(64);
     kernel.set_rows_per_block(64);
   }
-  std::ifstream file(ORRERY_TEST_PTX);
-  std::stringstream text;
-  text << file.rdbuf();
-  EXPECT_FALSE(text.str().empty()) << ORRERY_TEST_PTX;
-  result.set_kernel_object(text.str());
+  result.set_kernel_object(readBuilt(ORRERY_TEST_PTX));
   return result;
 }
 
