@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 
 struct LargeJob {
-  const char *name;
+  const char *name, *target;
   int ranks;
   const char *arguments;
   std::vector<const char *> shown; // by orrery-plan
@@ -27,8 +27,8 @@ TEST_P(LargeJobs, CompileInSecondsAndAreShown) {
   TestFolder folder;
   std::string plan = folder / "large.plan";
   std::vector<std::string> command = words(
-      tool("orrery-compile") + " --world-size=" + std::to_string(job.ranks) +
-      " --vocab-size=50257 --out=" + plan +
+      tool("orrery-compile") + " --target=" + job.target + " --world-size=" +
+      std::to_string(job.ranks) + " --vocab-size=50257 --out=" + plan +
       " -- pretrain_gpt.py --seq-length 2048 --max-position-embeddings 2048 "
       "--micro-batch-size 1 --global-batch-size 1536 --train-iters 1000 "
       "--lr 6e-5 --data-path absent --vocab-file absent " +
@@ -39,6 +39,8 @@ TEST_P(LargeJobs, CompileInSecondsAndAreShown) {
   EXPECT_LT(compiled.peakBytes, int64_t(2) << 30);
   EXPECT_LT(std::filesystem::file_size(plan), uintmax_t(20) << 20);
 
+  Outcome verified = run({tool("orrery-plan"), "verify", plan});
+  EXPECT_EQ(verified.code, 0) << verified.output;
   Outcome shown = run({tool("orrery-plan"), "show", plan});
   ASSERT_EQ(shown.code, 0) << shown.output;
   for (const char *part : job.shown)
@@ -53,6 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
     Gpt, LargeJobs,
     testing::Values(
         LargeJob{"175B",
+                 "cpu",
                  1536,
                  "--num-layers 96 --hidden-size 12288 "
                  "--num-attention-heads 96 --tensor-model-parallel-size 8 "
@@ -60,7 +63,17 @@ INSTANTIATE_TEST_SUITE_P(
                  {"pp 8 × dp 24 × tp 8 = 1,536 ranks",
                   "174,615,846,912 parameters", "6 stages, 1 to 6",
                   "all_reduce"}},
+        LargeJob{"175BOnGpus",
+                 "sm_90",
+                 1536,
+                 "--num-layers 96 --hidden-size 12288 "
+                 "--num-attention-heads 96 --tensor-model-parallel-size 8 "
+                 "--pipeline-model-parallel-size 8 --sequence-parallel --bf16",
+                 {"pp 8 × dp 24 × tp 8 = 1,536 ranks", "sm_90", "bfloat16",
+                  "174,615,846,912 parameters", "6 stages, 1 to 6",
+                  "all_gather", "reduce_scatter"}},
         LargeJob{"1T",
+                 "cpu",
                  3072,
                  "--num-layers 128 --hidden-size 25600 "
                  "--num-attention-heads 160 --tensor-model-parallel-size 8 "
