@@ -70,17 +70,23 @@ struct Attention {
     lse.assign(b * n * s, 0);
     for (int64_t t = 0; t < b; ++t)
       for (int64_t h = 0; h < n; ++h)
-        for (int64_t i = 0; i < s; ++i) {
-          double norm = lse[(t * n + h) * s + i] = logSum(q, k, t, h, i);
-          for (int64_t j = 0; j < s; ++j) {
-            if (!sees(i, j, t))
-              continue;
-            double p =
-                std::exp(score(q, k, t, h, i, j) - norm) * factor(t, h, i, j);
-            for (int64_t x = 0; x < d; ++x)
-              o[at(i, t, h, x)] += p * v[at(j, t, h, x)];
-          }
-        }
+        for (int64_t i = 0; i < s; ++i)
+          forwardQuery(q, k, v, o, lse, t, h, i);
+  }
+
+  // One query: its rows of o, which is zero, and of lse.
+  void forwardQuery(const std::vector<double> &q, const std::vector<double> &k,
+                    const std::vector<double> &v, std::vector<double> &o,
+                    std::vector<double> &lse, int64_t t, int64_t h,
+                    int64_t i) const {
+    double norm = lse[(t * n + h) * s + i] = logSum(q, k, t, h, i);
+    for (int64_t j = 0; j < s; ++j) {
+      if (!sees(i, j, t))
+        continue;
+      double p = std::exp(score(q, k, t, h, i, j) - norm) * factor(t, h, i, j);
+      for (int64_t x = 0; x < d; ++x)
+        o[at(i, t, h, x)] += p * v[at(j, t, h, x)];
+    }
   }
 
   /// Gradients of sum(o * gradO).
@@ -96,7 +102,8 @@ struct Attention {
           backwardQuery(q, k, v, gradO, gradQ, gradK, gradV, t, h, i);
   }
 
-  // One query: P from the scores, then gradS = P (gradP - sum P gradP).
+  // One query's part of all three: P from the scores, then
+  // gradS = P (gradP - sum P gradP).
   void backwardQuery(const std::vector<double> &q, const std::vector<double> &k,
                      const std::vector<double> &v,
                      const std::vector<double> &gradO,

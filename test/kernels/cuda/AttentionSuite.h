@@ -7,11 +7,13 @@
 #include "kernels/ref/Attention.h"
 #include "test/kernels/Samples.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <thread>
 
 namespace orrery::kernels {
 
@@ -317,6 +319,41 @@ inline void expectGapsUntouched(const Placement &where,
     ASSERT_TRUE(inside[i] || std::isnan(array[i])) << "gap element " << i;
 }
 
+/// All results by the truth, queries shared out to the machine's cores.
+struct TrueResults {
+  std::vector<double> o, lse, gradQ, gradK, gradV;
+
+  TrueResults(const ref::Attention &truth, const std::vector<double> &q,
+              const std::vector<double> &k, const std::vector<double> &v,
+              const std::vector<double> &gradO)
+      : o(q.size(), 0), lse(truth.b * truth.n * truth.s), gradQ(o), gradK(o),
+        gradV(o) {
+    const int64_t queries = truth.b * truth.n * truth.s;
+    const int64_t count = std::min<int64_t>(
+        queries, std::max(1u, std::thread::hardware_concurrency()));
+    // Keys are everybody's: each thread sums its own gradients of them.
+    std::vector<std::vector<double>> gradKs(count, gradK), gradVs(count, gradV);
+    std::vector<std::thread> threads;
+    for (int64_t thread = 0; thread < count; ++thread)
+      threads.emplace_back([&, thread] {
+        for (int64_t row = thread; row < queries; row += count) {
+          const int64_t t = row / truth.s / truth.n,
+                        h = row / truth.s % truth.n, i = row % truth.s;
+          truth.forwardQuery(q, k, v, o, lse, t, h, i);
+          truth.backwardQuery(q, k, v, gradO, gradQ, gradKs[thread],
+                              gradVs[thread], t, h, i);
+        }
+      });
+    for (std::thread &thread : threads)
+      thread.join();
+    for (int64_t thread = 0; thread < count; ++thread)
+      for (size_t at = 0; at < gradK.size(); ++at) {
+        gradK[at] += gradKs[thread][at];
+        gradV[at] += gradVs[thread][at];
+      }
+  }
+};
+
 inline void expectTruth(AttentionProblem &p) {
   const double tolerance = p.type == ElementType::F32   ? 1e-5
                            : p.type == ElementType::F16 ? 2e-3
@@ -324,15 +361,12 @@ inline void expectTruth(AttentionProblem &p) {
   const std::vector<float> qkv = p.qkv.values();
   const std::vector<double> q = p.in.part(qkv, 0), k = p.in.part(qkv, 1),
                             v = p.in.part(qkv, 2);
-  std::vector<double> o, lse, gradQ, gradK, gradV;
-  p.truth.forward(q, k, v, o, lse);
-  p.truth.backward(q, k, v, p.out.part(p.gradO.values(), 0), gradQ, gradK,
-                   gradV);
-  expectNear(p.out.part(p.gotO, 0), o, tolerance, "o");
-  expectNear(widen(p.gotLse), lse, tolerance / 10, "lse");
-  expectNear(p.in.part(p.gotGradQkv, 0), gradQ, tolerance, "gradQ");
-  expectNear(p.in.part(p.gotGradQkv, 1), gradK, tolerance, "gradK");
-  expectNear(p.in.part(p.gotGradQkv, 2), gradV, tolerance, "gradV");
+  const TrueResults t(p.truth, q, k, v, p.out.part(p.gradO.values(), 0));
+  expectNear(p.out.part(p.gotO, 0), t.o, tolerance, "o");
+  expectNear(widen(p.gotLse), t.lse, tolerance / 10, "lse");
+  expectNear(p.in.part(p.gotGradQkv, 0), t.gradQ, tolerance, "gradQ");
+  expectNear(p.in.part(p.gotGradQkv, 1), t.gradK, tolerance, "gradK");
+  expectNear(p.in.part(p.gotGradQkv, 2), t.gradV, tolerance, "gradV");
   expectGapsUntouched(p.out, p.gotO);
   expectGapsUntouched(p.in, p.gotGradQkv);
 }

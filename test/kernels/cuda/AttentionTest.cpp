@@ -44,21 +44,34 @@ TEST_P(CudaAttention, AgreesWithTheTruthAndItself) {
   EXPECT_TRUE(sameResults(first, second));
 }
 
+// What the kernels tell apart: the width D that rows of d are padded to (64,
+// 96, 128, 256), with dropout or without it, rows of whole 16 bytes or of any
+// (odd layouts and sizes), documents or none, and tiles (32 to 128 positions)
+// that are seen in full, in part or not at all.
 std::vector<AttentionCase> deviceCases() {
-  std::vector<AttentionCase> cases;
-  int turn = 0;
-  for (int64_t d : {8, 40, 64, 80, 96, 128, 160, 256})
-    for (int64_t s : {1, 7, 64, 130, 257}) {
-      const auto layout = static_cast<Layout>(turn++ % 4);
-      const int64_t b = 1 + s % 2, n = 1 + d / 8 % 3;
-      cases.push_back({s, b, n, d, true, 0, false, layout});
-      cases.push_back({s, b, n, d, false, 0.1, false, layout});
-      cases.push_back({s, b, n, d, turn % 2 == 0, 0.1, true, layout});
-    }
-  cases.push_back({777, 1, 2, 64, true, 0.1, true, Layout::Packed});
-  cases.push_back({1024, 1, 1, 128, true, 0, false, Layout::Packed});
-  cases.push_back({31, 2, 1, 1, true, 0.1, false, Layout::Packed});
-  cases.push_back({33, 1, 2, 255, false, 0.5, false, Layout::Odd});
+  std::vector<AttentionCase> cases = {
+      // A sequence of one position, of less than a warp's rows, of one tile.
+      {1, 1, 1, 8, true, 0, false, Layout::Packed},
+      {1, 2, 2, 160, false, 0.1, true, Layout::Plain},
+      {7, 2, 3, 40, true, 0.1, false, Layout::Odd},
+      {31, 2, 1, 1, true, 0.1, false, Layout::Packed},
+      {33, 1, 2, 255, false, 0.5, false, Layout::Odd},
+      {64, 1, 2, 64, false, 0, false, Layout::Packed},
+      {128, 1, 1, 96, true, 0.1, false, Layout::Transposed},
+      // Many tiles.
+      {777, 1, 2, 64, true, 0.1, true, Layout::Packed},
+      {1024, 1, 1, 128, true, 0, false, Layout::Packed}};
+  struct {
+    int64_t full, part; // d that fills a row of D, and one that does not
+  } widths[] = {{64, 40}, {96, 80}, {128, 104}, {256, 160}};
+  for (auto [full, part] : widths) {
+    cases.push_back({257, 1, 2, full, true, 0, false, Layout::Packed});
+    cases.push_back({130, 2, 1, full, false, 0.1, true, Layout::Transposed});
+    cases.push_back({130, 1, 2, part, true, 0.1, true, Layout::Plain});
+    cases.push_back({257, 2, 1, part, false, 0, false, Layout::Plain});
+    cases.push_back({70, 1, 2, part - 3, true, 0, true, Layout::Odd});
+    cases.push_back({193, 1, 1, part, true, 0.1, false, Layout::Odd});
+  }
   return cases;
 }
 

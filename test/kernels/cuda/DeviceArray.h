@@ -32,13 +32,31 @@ inline std::string noCudaDevice() {
 #define EXPECT_CUDA(call) EXPECT_EQ(call, cudaSuccess)
 #define ASSERT_CUDA(call) ASSERT_EQ(call, cudaSuccess)
 
+/// Memory that is kept when it is freed: where a driver call is slow, as on
+/// virtual machines, hundreds of small tests else spend their time in them.
+inline cudaError_t allocatePooled(void **memory, size_t bytes) {
+  static const cudaError_t kept = [] {
+    int device = 0;
+    cudaMemPool_t pool = nullptr;
+    uint64_t all = UINT64_MAX;
+    cudaError_t error = cudaGetDevice(&device);
+    if (error == cudaSuccess)
+      error = cudaDeviceGetDefaultMemPool(&pool, device);
+    if (error == cudaSuccess)
+      error =
+          cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all);
+    return error;
+  }();
+  return kept == cudaSuccess ? cudaMallocAsync(memory, bytes, nullptr) : kept;
+}
+
 /// `count` elements of T behind `before` unused ones, so that `data` may be
 /// aligned as badly as the element allows; guarded on both sides.
 template <typename T> class DeviceArray {
 public:
   explicit DeviceArray(size_t count, size_t before = 0)
       : count(count), before(before) {
-    EXPECT_CUDA(cudaMalloc(reinterpret_cast<void **>(&base), bytes()));
+    EXPECT_CUDA(allocatePooled(reinterpret_cast<void **>(&base), bytes()));
     EXPECT_CUDA(cudaMemset(base, kGuard, bytes()));
   }
   explicit DeviceArray(const std::vector<T> &values, size_t before = 0)
@@ -51,7 +69,7 @@ public:
   ~DeviceArray() {
     if (base) {
       checkGuards();
-      EXPECT_CUDA(cudaFree(base));
+      EXPECT_CUDA(cudaFreeAsync(base, nullptr));
     }
   }
 
