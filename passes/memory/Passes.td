@@ -14,7 +14,9 @@ def RankMemory : Pass<"rank-memory", "::mlir::ModuleOp"> {
     What lives across programs gets bytes of its own. Work buffers live from
     the first instruction that names them to the last, in one program; those
     that are not alive together share bytes (largest first, lowest offset that
-    is free). What is kept per microbatch in flight (stash, inputs, received
+    is free). Those of an instruction on another stream than the first live for
+    `delay` further instructions: that stream may fall behind by so much before
+    it holds up the first. What is kept per microbatch in flight (stash, inputs, received
     activations) forms a slot, repeated `slots` times.
 
     *Before:* buffers without offsets. *After:* every buffer has `offset` (and
@@ -23,7 +25,9 @@ def RankMemory : Pass<"rank-memory", "::mlir::ModuleOp"> {
     `limit` is refused, with its largest contributors.
   }];
   let options = [Option<"limit", "limit", "int64_t", "0",
-                        "Bytes of a device's memory; 0: no limit">];
+                        "Bytes of a device's memory; 0: no limit">,
+                 Option<"delay", "delay", "int64_t", "4",
+                        "Instructions that a stream may fall behind">];
   let dependentDialects = ["::orrery::rank::RankDialect"];
 }
 

@@ -90,7 +90,11 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
     SymbolTable symbols(rankClass);
     int64_t position = 0;
     for (Operation &op : program.getBody().front()) {
+      if (isa<rank::ViewOp>(op))
+        continue;
       ++position;
+      // Other streams may be behind the first.
+      int64_t until = position + (op.hasAttr(rank::kStreamAttr) ? delay : 0);
       for (Value operand : op.getOperands()) {
         auto view = operand.getDefiningOp<rank::ViewOp>();
         auto buffer =
@@ -100,7 +104,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
         auto [life, isNew] = lives.insert({buffer, {}});
         if (isNew)
           life->second = {buffer.getByteSize(), position, position};
-        life->second.last = position;
+        life->second.last = std::max(life->second.last, until);
       }
     }
     SmallVector<passes::LifeInterval> intervals;

@@ -25,6 +25,12 @@ static rank::ViewOp viewOf(Value value) {
 static bool isDense(Value value) {
   return cast<MemRefType>(value.getType()).getLayout().isIdentity();
 }
+/// Whether an operand of `op` lies in one of `buffers`.
+static bool touches(Operation *op, const llvm::DenseSet<StringRef> &buffers) {
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return buffers.contains(viewOf(operand).getBuffer());
+  });
+}
 static int64_t numElements(Value value) {
   return cast<ShapedType>(value.getType()).getNumElements();
 }
@@ -96,7 +102,7 @@ LogicalResult EpilogueWriter::match(rank::GemmOp gemm, Match &match) {
       getElementTypeOrSelf(gemm.getA().getType()))
     return no("C is wider than the operands");
   Operation *next = gemm->getNextNode();
-  while (isa_and_nonnull<rank::ViewOp>(next))
+  while (next && !touches(next, {c.getBuffer()}))
     next = next->getNextNode();
   match.launch = dyn_cast_or_null<rank::LaunchOp>(next);
   BlockArgument product;
@@ -110,7 +116,7 @@ LogicalResult EpilogueWriter::match(rank::GemmOp gemm, Match &match) {
         product = argument;
       }
   if (!product)
-    return no("no kernel directly behind it reads the product");
+    return no("the next to read the product is no kernel");
   auto buffer = symbols.lookup<rank::BufferOp>(c.getBufferAttr().getAttr());
   if (buffer.getKind() != rank::BufferKind::Work || uses[c.getBuffer()] != 2)
     return no("the product is read elsewhere too");
@@ -129,6 +135,13 @@ LogicalResult EpilogueWriter::match(rank::GemmOp gemm, Match &match) {
 
 /// Where the epilogue would read and write.
 LogicalResult EpilogueWriter::checkMemory(rank::GemmOp gemm, Match &match) {
+  llvm::DenseSet<StringRef> buffers;
+  for (Value value : match.launch->getOperands())
+    buffers.insert(viewOf(value).getBuffer());
+  for (Operation *op = gemm->getNextNode(); op != match.launch;
+       op = op->getNextNode())
+    if (touches(op, buffers))
+      return no("what stands before its kernel touches the same memory");
   llvm::DenseSet<StringRef> touched;
   for (Value value : gemm.getOperands())
     touched.insert(viewOf(value).getBuffer());
@@ -157,16 +170,19 @@ LogicalResult EpilogueWriter::checkMemory(rank::GemmOp gemm, Match &match) {
   return success();
 }
 
-/// A product with the epilogue, in front of the launch.
+/// A product with the epilogue in place of `gemm`.
 rank::GemmOp EpilogueWriter::replaceGemm(rank::GemmOp gemm,
                                          const Match &match) {
   rank::LaunchOp launch = match.launch;
   const passes::ProductEnding &ending = match.ending;
-  OpBuilder builder(launch);
+  OpBuilder builder(gemm);
   Value c = outputOf(launch, ending.result);
   Value bias = ending.bias ? inputOf(launch, ending.bias) : Value();
   Value aux =
       ending.aux ? inputOf(launch, ending.aux) : outputOf(launch, ending.sum);
+  for (Value operand : {c, bias, aux})
+    if (operand && gemm->isBeforeInBlock(operand.getDefiningOp()))
+      operand.getDefiningOp()->moveBefore(gemm);
   if (ending.epilogue == rank::Epilogue::BiasGelu && !aux) {
     rank::ViewOp product = viewOf(gemm.getC());
     aux = rank::ViewOp::create(builder, gemm.getLoc(), c.getType(),

@@ -43,8 +43,8 @@ def RankOverlapGradients
 def RankGemmEpilogue : Pass<"rank-gemm-epilogue", "::mlir::ModuleOp"> {
   let summary = "Adds biases and gelus in the product before them";
   let description = [{
-    Where the kernel directly behind a product adds a bias, takes the tanh gelu
-    of that, or multiplies with its derivative, that becomes the product's
+    Where the next to read a product is a kernel that adds a bias, takes the tanh
+    gelu of that, or multiplies with its derivative, that becomes the product's
     epilogue: the product x is never written and read again.
 
     | kernel on x = A B               | epilogue    | memory saved              |
@@ -58,8 +58,8 @@ def RankGemmEpilogue : Pass<"rank-gemm-epilogue", "::mlir::ModuleOp"> {
     bias's gradient beside dz, stays a kernel, which reads y, z or dz.
 
     Left alone, with a remark: products that accumulate, products with another
-    reader or with an instruction between them and the kernel (a collective),
-    kernels that go on with a result that they do not write, work in place or
+    reader (a collective), kernels whose memory is touched between the product
+    and them, kernels that go on with a result that they do not write, work in place or
     use the erf form, rows of z that are not a multiple of 8 elements, which
     cuBLASLt asks for.
 

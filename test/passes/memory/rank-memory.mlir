@@ -36,3 +36,26 @@ rank.class @stage0 attributes {stages = array<i64: 0>,
     rank.copy %b -> %s : memref<64xf32>, memref<64xf32>
   }
 }
+
+// The second stream may still read @a when the first writes @b.
+// CHECK-LABEL: rank.class @streams
+rank.class @streams attributes {stages = array<i64: 0>,
+    first_layers = array<i64: 0>, warmups = array<i64: 0>,
+    slots = array<i64: 1>} {
+  rank.buffer weight @w : memref<64xf32> {slots = 1 : i64}
+  rank.buffer weight @v : memref<64xf32> {slots = 1 : i64}
+  // CHECK: rank.buffer work @a : memref<64xf32> {offset = 512 : i64
+  rank.buffer work @a : memref<64xf32> {slots = 1 : i64}
+  // CHECK: rank.buffer work @b : memref<64xf32> {offset = 768 : i64
+  rank.buffer work @b : memref<64xf32> {slots = 1 : i64}
+  rank.program @forward {
+    %w = rank.view @w at 0 : memref<64xf32>
+    %v = rank.view @v at 0 : memref<64xf32>
+    %a = rank.view @a at 0 : memref<64xf32>
+    %b = rank.view @b at 0 : memref<64xf32>
+    rank.copy %w -> %a : memref<64xf32>, memref<64xf32>
+    rank.copy %a -> %v {rank.stream = 1 : i64} : memref<64xf32>, memref<64xf32>
+    rank.copy %w -> %b : memref<64xf32>, memref<64xf32>
+    rank.copy %b -> %w : memref<64xf32>, memref<64xf32>
+  }
+}

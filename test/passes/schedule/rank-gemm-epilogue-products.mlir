@@ -74,7 +74,7 @@ rank.class @refused attributes {stages = array<i64: 0>,
   }
 
   // Under tensor parallelism partial products are summed first.
-  // REMARK: [Missed] None | Category:rank-gemm-epilogue | {{.*}}no kernel directly behind it reads the product
+  // REMARK: [Missed] None | Category:rank-gemm-epilogue | {{.*}}the next to read the product is no kernel
   rank.program @between {
     %a = rank.view @a at 0 : memref<12x8xf32>
     %w = rank.view @w at 0 : memref<16x8xf32>
