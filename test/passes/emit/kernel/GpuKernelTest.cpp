@@ -22,10 +22,6 @@ protected:
                         withTypes(one.body, columns, element), context,
                         simulatedGpu(backwards), misalignment);
   }
-  double tolerance() const {
-    const std::string &element = std::get<2>(GetParam());
-    return element == "f32" ? 4e-6 : element == "f16" ? 0.01 : 0.08;
-  }
   int64_t elementBytes() const {
     return std::get<2>(GetParam()) == "f32" ? 4 : 2;
   }
@@ -44,7 +40,9 @@ TEST_P(GpuKernels, ComputeWhatTheInterpreterDoes) {
   Tensors actual = program->run(inputs), expected = program->expected(inputs);
   ASSERT_EQ(actual.size(), expected.size());
   for (size_t i = 0; i < actual.size(); ++i)
-    EXPECT_LT(distance(actual[i], expected[i]), tolerance()) << "result " << i;
+    EXPECT_LT(distance(actual[i], expected[i]),
+              tolerance(std::get<2>(GetParam())))
+        << "result " << i;
 }
 
 TEST_P(GpuKernels, GiveTheSameBitsForEveryNumberOfBlocks) {

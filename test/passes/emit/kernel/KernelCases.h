@@ -124,6 +124,11 @@ inline const Case kCases[] = {
      kAdam},
 };
 
+/// Largest error, relative to a result's largest element or 1.
+inline double tolerance(const std::string &element) {
+  return element == "f32" ? 4e-6 : element == "f16" ? 0.01 : 0.08;
+}
+
 /// A case, its columns and its element type.
 using SizedCase = std::tuple<Case, int64_t, std::string>;
 
