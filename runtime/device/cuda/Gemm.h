@@ -30,7 +30,7 @@ struct GemmOptions {
   int64_t workspaceBytes = int64_t(64) << 20; // an algorithm may ask for
   bool tf32 = false;           // F32 operands rounded to 10 bits of mantissa
   int candidates = 16;         // algorithms measured for a product
-  double tuningSeconds = 0.04; // on the GPU, for a product
+  double tuningSeconds = 0.25; // on the GPU, for a product
   bool tune = true;            // false: the library's first proposal
 };
 
