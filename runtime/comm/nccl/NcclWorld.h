@@ -41,6 +41,10 @@ public:
   NcclWorld(const NcclWorld &) = delete;
   NcclWorld &operator=(const NcclWorld &) = delete;
 
+  /// Opens NCCL, which the rest does where it is needed. Ranks that agree
+  /// behind this know that a group will not fail for lack of it.
+  absl::Status load();
+
   /// Members, their order and the name are those of `host`, through which they
   /// agree. Called by all members.
   absl::StatusOr<DeviceGroup> createGroup(Communicator &host);
@@ -82,7 +86,6 @@ private:
     ncclComm_t handle;
   };
 
-  absl::Status load();
   absl::StatusOr<ncclComm_t> connect(const std::string &label,
                                      const ncclUniqueId &id, int member,
                                      int members, int maxBlocks);

@@ -18,7 +18,8 @@ struct CudaOptions {
   std::string gemmCache;
 };
 
-/// A collective over all ranks, which comes to the same end on all of them:
+/// A collective over all ranks, which comes to the same end on all of them, or
+/// through `factory.abort` where NCCL fails on one and others wait inside it:
 /// takes the rank's GPU, loads the plan's kernels, creates its communicators in
 /// its order, prepares every instruction, chooses forms of the matrix products,
 /// takes the arena and runs every instruction that needs no other rank once.

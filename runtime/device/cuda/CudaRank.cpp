@@ -31,9 +31,12 @@ int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 // Whoever failed alone would leave the others waiting for it in a communicator.
 absl::Status CudaRank::setUp() {
   absl::Status (CudaRank::*const parts[])() = {
-      &CudaRank::takeGpuAndCode, &CudaRank::createGroups, &CudaRank::openGemms,
-      &CudaRank::chooseGemms,    &CudaRank::shareGemms,   &CudaRank::prepare,
-      &CudaRank::warmUp,         &CudaRank::takeMemory,   &CudaRank::rehearse};
+      &CudaRank::takeGpuAndCode, &CudaRank::checkGpus,
+      &CudaRank::openNccl,       &CudaRank::createGroups,
+      &CudaRank::createChannels, &CudaRank::openGemms,
+      &CudaRank::chooseGemms,    &CudaRank::shareGemms,
+      &CudaRank::prepare,        &CudaRank::warmUp,
+      &CudaRank::takeMemory,     &CudaRank::rehearse};
   for (auto part : parts)
     if (absl::Status status = agree(factory.world(), (this->*part)());
         !status.ok())
@@ -60,25 +63,46 @@ absl::Status CudaRank::takeGpuAndCode() {
   return ledger.book("kernels");
 }
 
+absl::Status CudaRank::checkGpus() { return checkApart(gpu, factory.world()); }
+
+absl::Status CudaRank::openNccl() {
+  return factory.size() > 1 ? nccl.load() : absl::OkStatus();
+}
+
 absl::Status CudaRank::createGroups() {
   absl::StatusOr<Groups> host = runtime::createGroups(rank, factory);
   if (!host.ok())
     return host.status();
   for (const std::unique_ptr<Communicator> &group : *host) {
     std::optional<DeviceGroup> &own = groups.emplace_back();
-    if (!group)
-      continue;
-    absl::StatusOr<DeviceGroup> created = nccl.createGroup(*group);
-    if (!created.ok())
-      return created.status();
-    own = *std::move(created);
+    absl::Status status;
+    if (group) {
+      absl::StatusOr<DeviceGroup> created = nccl.createGroup(*group);
+      status = created.status();
+      if (created.ok())
+        own = *std::move(created);
+    }
+    // Members of this group may be awaited in the next one.
+    status = agree(factory.world(), status);
+    if (!status.ok())
+      return status;
   }
+  return absl::OkStatus();
+}
+
+absl::Status CudaRank::createChannels() {
   absl::StatusOr<std::vector<PeerChannel>> made =
       nccl.createChannels(factory.world(), lanes.channels());
   if (!made.ok())
-    return made.status();
+    return alone(made.status());
   channels = *std::move(made);
   return ledger.book("NCCL");
+}
+
+// Others may wait inside of NCCL, where an agreement does not reach them.
+absl::Status CudaRank::alone(const absl::Status &status) {
+  factory.abort(status);
+  return status;
 }
 
 absl::Status CudaRank::openGemms() {
@@ -106,7 +130,7 @@ absl::Status CudaRank::prepare() {
 
 absl::Status CudaRank::warmUp() {
   if (absl::Status status = nccl.warmUp(calls); !status.ok())
-    return status;
+    return alone(status);
   return ledger.book("NCCL");
 }
 
@@ -203,10 +227,13 @@ absl::Status CudaRank::rehearse() {
 }
 
 CudaRank::~CudaRank() {
-  absl::Status status;
-  if (ready && !broken)
+  absl::Status status = absl::CancelledError("not set up, on any rank");
+  if (ready) // a rank that broke alone is not waited for in close()
+    status = agree(factory.world(),
+                   broken ? absl::InternalError("broken") : absl::OkStatus());
+  if (status.ok())
     status = nccl.close(factory.world());
-  if (!ready || broken || !status.ok())
+  if (!status.ok())
     status = nccl.abort();
   // Nobody is left to hear of an error.
   status.IgnoreError();

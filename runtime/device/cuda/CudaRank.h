@@ -23,8 +23,8 @@ public:
            const CudaOptions &options)
       : rank(rank), factory(factory), options(options),
         keys(rank.plan->job().train().seed(), rank.member->first_layer()) {}
-  /// Closes the communicators with the other ranks; gives them up if setting up
-  /// failed or the rank is broken.
+  /// Closes the communicators with the other ranks, which come here, too; gives
+  /// them up if setting up failed or a rank is broken.
   ~CudaRank();
 
   /// See createCudaDevice. Ok on all ranks or on none.
@@ -54,9 +54,12 @@ public:
 
 private:
   // Parts of setUp. Ranks agree between them; within one they meet in the same
-  // collectives or fail before the first.
+  // collectives or fail before the first, or end all ranks by alone().
   absl::Status takeGpuAndCode();
+  absl::Status checkGpus();
+  absl::Status openNccl();
   absl::Status createGroups();
+  absl::Status createChannels();
   absl::Status openGemms();
   absl::Status chooseGemms();
   absl::Status shareGemms();
@@ -64,6 +67,7 @@ private:
   absl::Status warmUp();
   absl::Status takeMemory();
   absl::Status rehearse();
+  absl::Status alone(const absl::Status &status);
   std::vector<int64_t> scratchByLane() const;
 };
 

@@ -5,18 +5,22 @@
 #include "runtime/device/cuda/CudaStatus.h"
 
 #include <cstdlib>
+#include <cstring>
+#include <map>
 #include <mutex>
+#include <vector>
 
 namespace orrery::runtime::cuda {
 namespace {
 
 // Streams share the driver's queues to the GPU, 8 of them unless told: a
 // receive that waits at a queue's head would hold up the send behind it that
-// another rank waits for.
+// another rank waits for. Scripts for Megatron-LM set 1, for an order of
+// launches that a plan's steps do not rely on.
 void widenQueues() {
   static std::once_flag once;
   std::call_once(once, [] {
-    setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", /*overwrite=*/0);
+    setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", /*overwrite=*/1);
   });
 }
 
@@ -53,7 +57,29 @@ absl::StatusOr<Gpu> takeGpu(Communicator &world) {
     error = cudaFree(nullptr);
   if (error != cudaSuccess)
     return toStatus(error, absl::StrCat("cannot use GPU ", *device));
-  return Gpu{*device, properties.name};
+  Gpu gpu{*device, properties.name, {}};
+  static_assert(sizeof(gpu.id) == sizeof(properties.uuid));
+  std::memcpy(gpu.id.data(), &properties.uuid, sizeof(gpu.id));
+  return gpu;
+}
+
+absl::Status checkDistinct(std::span<const GpuId> gpus) {
+  std::map<GpuId, size_t> ranks;
+  for (size_t rank = 0; rank < gpus.size(); ++rank)
+    if (auto [first, added] = ranks.emplace(gpus[rank], rank); !added)
+      return absl::FailedPreconditionError(absl::StrCat(
+          "ranks ", first->second, " and ", rank,
+          " have the same GPU; start at most one rank for each GPU"));
+  return absl::OkStatus();
+}
+
+absl::Status checkApart(const Gpu &gpu, Communicator &world) {
+  std::vector<GpuId> gpus(static_cast<size_t>(world.size()));
+  if (absl::Status status =
+          world.allGather(gpu.id.data(), gpus.data(), gpu.id.size(), plan::I32);
+      !status.ok())
+    return status;
+  return checkDistinct(gpus);
 }
 
 } // namespace orrery::runtime::cuda

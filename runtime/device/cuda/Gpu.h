@@ -5,13 +5,20 @@
 #include "absl/status/statusor.h"
 #include "runtime/comm/nccl/LocalRank.h"
 
+#include <array>
+#include <cstdint>
+#include <span>
 #include <string>
 
 namespace orrery::runtime::cuda {
 
+/// The driver's UUID: no two GPUs of any hosts have the same.
+using GpuId = std::array<int32_t, 4>;
+
 struct Gpu {
   int device = 0;
   std::string name; // "NVIDIA H100 80GB HBM3"
+  GpuId id = {};
 };
 
 /// Which of `visible` GPUs a rank takes: the one of its place on the host; the
@@ -23,6 +30,12 @@ absl::StatusOr<int> chooseDevice(const LocalRank &local, int visible);
 /// collective over `world`. FailedPrecondition: no GPU, or no driver for this
 /// version of CUDA.
 absl::StatusOr<Gpu> takeGpu(Communicator &world);
+
+/// FailedPrecondition names the first two ranks that have one GPU: NCCL would
+/// refuse them, or wait. `gpus`: by rank.
+absl::Status checkDistinct(std::span<const GpuId> gpus);
+/// The same for the GPUs of all ranks of `world`; a collective.
+absl::Status checkApart(const Gpu &gpu, Communicator &world);
 
 } // namespace orrery::runtime::cuda
 

@@ -1,4 +1,5 @@
 // Choices of setting up that need no GPU.
+#include "runtime/comm/local/LocalWorld.h"
 #include "runtime/device/cuda/Gpu.h"
 #include "runtime/device/cuda/HostImage.h"
 #include "runtime/device/cuda/KernelLibrary.h"
@@ -6,6 +7,7 @@
 
 #include <cstring>
 #include <gtest/gtest.h>
+#include <vector>
 
 namespace orrery::runtime::cuda {
 namespace {
@@ -56,6 +58,28 @@ TEST(ChooseDevice, TakesTheRanksPlaceOnItsHost) {
             "this host has 4 ranks and 2 GPUs that they see; start at most one "
             "rank for each GPU");
   EXPECT_FALSE(chooseDevice({0, 4}, 0).ok());
+}
+
+TEST(CheckDistinct, NamesRanksThatShareAGpu) {
+  const GpuId a = {1, 2, 3, 4}, b = {1, 2, 3, 5};
+  EXPECT_TRUE(checkDistinct({}).ok());
+  EXPECT_TRUE(checkDistinct(std::vector<GpuId>{a, b}).ok());
+  absl::Status status = checkDistinct(std::vector<GpuId>{b, a, b, b});
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(), "ranks 0 and 2 have the same GPU; start at most "
+                              "one rank for each GPU");
+}
+
+TEST(CheckApart, LooksAtTheGpusOfAllRanks) {
+  for (bool shared : {false, true}) {
+    absl::Status status = runLocalRanks(3, [&](CommunicatorFactory &f) {
+      Gpu gpu;
+      gpu.id[3] = shared ? f.rank() / 2 : f.rank();
+      EXPECT_EQ(checkApart(gpu, f.world()).ok(), !shared) << f.rank();
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+  }
 }
 
 TEST(BytesText, PicksAFittingUnit) {
