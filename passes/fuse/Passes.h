@@ -17,9 +17,8 @@ namespace orrery::passes {
 
 /// What the device wants of the stage.
 struct FuseOptions {
-  /// Elements of the partial sums of dfg-split-column-sums; 0: no such pass.
-  int64_t partialSumElements = 0;
-  int64_t minPartialSums = 132; // multiprocessors of an H100 or H200
+  /// Parts of dfg-split-column-sums; 0: no such pass.
+  int64_t partialSums = 0;
 };
 
 /// Appends the stage to a pipeline over the outermost module.

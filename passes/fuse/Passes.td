@@ -43,7 +43,7 @@ def DfgSplitColumnSums : Pass<"dfg-split-column-sums", "::mlir::ModuleOp"> {
 
     Before: `%g = dfg.reduce sum %x {dims = [0, 1]}
         : tensor<64x4x32xf32> -> tensor<32xf32>`
-    After, with elements = 512:
+    After, with parts = 16:
     ```
     %p = dfg.partial_sum %x : tensor<64x4x32xf32> -> tensor<16x32xf32>
     %g = dfg.reduce sum %p {dims = [0]} : tensor<16x32xf32> -> tensor<32xf32>
@@ -51,14 +51,13 @@ def DfgSplitColumnSums : Pass<"dfg-split-column-sums", "::mlir::ModuleOp"> {
     Saves reading x again, and writing it where only the sum needs it: a layer
     norm's backward no longer writes and reads two f32 tensors of [s, b, h].
 
-    p = elements / h, a multiple of `min-parts`, the number of multiprocessors,
-    so that all have as many rows to work on. Sums of fewer than 4 p rows stay, and so do those
-    of more than `max-columns` columns.
+    p is `parts`, twice the number of multiprocessors, or half as many again
+    where these then have more rows to work on at a time: as many blocks of
+    threads as run at once, each of which adds up all its rows. Sums of fewer
+    than 4 p rows stay, and so do those of more than `max-columns` columns.
   }];
   let options = [
-    Option<"elements", "elements", "int64_t", "1048576",
-           "Elements of the partial sums">,
-    Option<"minParts", "min-parts", "int64_t", "132", "Partial sums are a multiple of this">,
+    Option<"parts", "parts", "int64_t", "264", "Partial sums of a column">,
     Option<"maxColumns", "max-columns", "int64_t", "16384",
            "Columns of the longest rows whose sums a kernel can keep">];
   let dependentDialects = ["::orrery::dfg::DfgDialect"];

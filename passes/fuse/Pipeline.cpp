@@ -6,10 +6,9 @@
 void orrery::passes::buildFusePipeline(mlir::OpPassManager &pipeline,
                                        const FuseOptions &options) {
   pipeline.addPass(createDfgDecompose());
-  if (options.partialSumElements > 0) {
+  if (options.partialSums > 0) {
     DfgSplitColumnSumsOptions split;
-    split.elements = options.partialSumElements;
-    split.minParts = options.minPartialSums;
+    split.parts = options.partialSums;
     pipeline.addPass(createDfgSplitColumnSums(split));
   }
   pipeline.addPass(createDfgFuse());

@@ -123,7 +123,7 @@ SmallVector<std::pair<unsigned, unsigned>> RegionCode::findInPlace() {
 void RegionCode::computeNumbers(KernelRow &row, int64_t walk, bool uniform) {
   for (BlockArgument input : body.getArguments())
     if (walk == 0 && !space.hasColumns(input) &&
-        space.isUniform(input) == uniform) {
+        space.isUniform(input) == uniform && !row.numbers.contains(input)) {
       row.numbers[input] = lanes(1).load(getElementTypeOrSelf(input),
                                          inputPointers[input.getArgNumber()],
                                          numberIndex(input, row));
@@ -230,11 +230,40 @@ void RegionCode::advanceSoftmax(MutableArrayRef<Chunk> chunks, int64_t walk,
   maximum = next;
 }
 
+Value RegionCode::reduceChunks(MutableArrayRef<Chunk> chunks, int64_t walk,
+                               ReduceOp reduce) {
+  Reduction kind = reduce.getKind();
+  Type type = accumulatorType(reduce);
+  Value whole, sum;
+  auto join = [&](Lanes own, Value a, Value b) {
+    return a ? own.combine(kind, a, b) : b;
+  };
+  for (Chunk &chunk : chunks) {
+    Lanes own = lanes(chunk.width);
+    Value value = own.convert(evaluate(reduce.getOperand(), chunk, walk), type);
+    if (!chunk.inside) {
+      whole = join(own, whole, value);
+      continue;
+    }
+    value = arith::SelectOp::create(builder, loc, chunk.inside,
+                                    own.reduce(kind, value),
+                                    lanes(1).neutral(kind, type));
+    sum = join(lanes(1), sum, value);
+  }
+  if (!whole)
+    return sum;
+  whole = lanes(chunks.front().width).reduce(kind, whole);
+  return join(lanes(1), sum, whole);
+}
+
 SmallVector<Value> RegionCode::advance(MutableArrayRef<Chunk> chunks,
                                        int64_t walk, ArrayRef<ReduceOp> reduces,
                                        ValueRange sums) {
   SmallVector<Value> next(sums);
-  for (size_t i = 0; i < next.size(); ++i) {
+  if (sums.empty())
+    for (ReduceOp reduce : reduces)
+      next.push_back(reduceChunks(chunks, walk, reduce));
+  for (size_t i = 0; i < sums.size(); ++i) {
     if (i + 1 < next.size() && isJoined(reduces[i + 1])) {
       advanceSoftmax(chunks, walk, reduces[i], next[i], next[i + 1]);
       ++i;
@@ -290,19 +319,61 @@ void RegionCode::prefetch(Chunk &chunk, int64_t walk) {
 // Sums over rows
 //===----------------------------------------------------------------------===//
 
+/// The value depends on the column alone.
+static bool isSameInAllRows(const KernelSpace &space, Value value) {
+  return space.hasColumns(value) && space.dims.find(value)->second.size() == 1;
+}
+
+void RegionCode::loadColumns(Chunk &chunk) {
+  for (BlockArgument input : body.getArguments())
+    if (isSameInAllRows(space, input))
+      chunk.known[input] = loadInput(input, chunk, 0);
+}
+
+SmallVector<Value> RegionCode::loadRow(Value index, const KernelRow &uniform,
+                                       ArrayRef<Chunk> chunks) {
+  KernelRow row = uniform;
+  row.index = index;
+  SmallVector<Value> loaded;
+  for (BlockArgument input : body.getArguments())
+    if (!space.hasColumns(input) && !space.isUniform(input))
+      loaded.push_back(lanes(1).load(getElementTypeOrSelf(input),
+                                     inputPointers[input.getArgNumber()],
+                                     numberIndex(input, row)));
+  for (Chunk chunk : chunks) {
+    chunk.row = &row;
+    for (BlockArgument input : body.getArguments())
+      if (space.hasColumns(input) && !isSameInAllRows(space, input))
+        loaded.push_back(loadInput(input, chunk, 0));
+  }
+  return loaded;
+}
+
+void RegionCode::restoreRow(ValueRange loaded, KernelRow &row,
+                            MutableArrayRef<Chunk> chunks) {
+  auto next = loaded.begin();
+  for (BlockArgument input : body.getArguments())
+    if (!space.hasColumns(input) && !space.isUniform(input))
+      row.numbers[input] = *next++;
+  for (Chunk &chunk : chunks)
+    for (BlockArgument input : body.getArguments())
+      if (space.hasColumns(input) && !isSameInAllRows(space, input))
+        chunk.known[input] = *next++;
+}
+
 SmallVector<PartialSumOp> RegionCode::partialSums() {
   return llvm::to_vector(body.getOps<PartialSumOp>());
 }
 
-Value RegionCode::partialTerm(PartialSumOp sum, Chunk &chunk) {
+Value RegionCode::partialTerm(PartialSumOp sum, Chunk &chunk, Value exists) {
   Lanes own = lanes(chunk.width);
   Type element = getElementTypeOrSelf(sum.getType());
   Value operand = sum.getOperand();
   Value value = own.convert(
       evaluate(operand, chunk, space.walk.lookup(operand)), element);
-  if (!chunk.inside)
+  if (!exists)
     return value;
-  return arith::SelectOp::create(builder, loc, chunk.inside, value,
+  return arith::SelectOp::create(builder, loc, exists, value,
                                  own.constant(element, 0.0));
 }
 

@@ -79,19 +79,32 @@ public:
   /// The joined sum of a part with maximum `from`, relative to maximum `to`.
   mlir::Value moveSum(mlir::Value sum, mlir::Value from, mlir::Value to);
   /// Evaluates what walk `walk` needs of `chunks`, adds it to `sums` and stores
-  /// the walk's outputs. Returns the sums.
+  /// the walk's outputs. Returns the sums. Without `sums`, those of `chunks`
+  /// alone, a number each: of reductions that are not joined.
   llvm::SmallVector<mlir::Value> advance(llvm::MutableArrayRef<Chunk> chunks,
                                          int64_t walk,
                                          llvm::ArrayRef<dfg::ReduceOp> reduces,
                                          mlir::ValueRange sums);
   /// Loads the inputs that walk `walk` of `chunk` needs.
   void prefetch(Chunk &chunk, int64_t walk);
+  /// Loads the inputs that are the same in all rows, which no kernel with sums
+  /// over rows writes.
+  void loadColumns(Chunk &chunk);
+  /// Loads all other inputs at a row: its numbers, then those with columns at
+  /// each of `chunks`. `restoreRow` makes of what `loadRow` returned for a row
+  /// what is known of it, in another block of code.
+  llvm::SmallVector<mlir::Value> loadRow(mlir::Value index,
+                                         const KernelRow &uniform,
+                                         llvm::ArrayRef<Chunk> chunks);
+  void restoreRow(mlir::ValueRange loaded, KernelRow &row,
+                  llvm::MutableArrayRef<Chunk> chunks);
 
   /// Sums over rows, which leave the space.
   llvm::SmallVector<dfg::PartialSumOp> partialSums();
   /// What `chunk` adds to such a sum, behind all walks: lanes of its type, zero
-  /// outside.
-  mlir::Value partialTerm(dfg::PartialSumOp sum, Chunk &chunk);
+  /// where the row does not exist (i1, null: true). Outside, anything.
+  mlir::Value partialTerm(dfg::PartialSumOp sum, Chunk &chunk,
+                          mlir::Value exists);
   /// Writes row `part` (i64) of a sum at the chunk's columns, if it is inside.
   void storePartial(dfg::PartialSumOp sum, mlir::Value lanes,
                     const Chunk &chunk, mlir::Value part);
@@ -126,6 +139,8 @@ private:
   bool storesIn(int64_t walk) const;
   /// What `chunk` adds to `reduce`: lanes, neutral ones outside.
   mlir::Value contribution(dfg::ReduceOp reduce, Chunk &chunk, int64_t walk);
+  mlir::Value reduceChunks(llvm::MutableArrayRef<Chunk> chunks, int64_t walk,
+                           dfg::ReduceOp reduce);
   void advanceSoftmax(llvm::MutableArrayRef<Chunk> chunks, int64_t walk,
                       dfg::ReduceOp reduce, mlir::Value &maximum,
                       mlir::Value &sum);

@@ -70,8 +70,7 @@ TEST_P(Fusion, KeepsTheMeaningOfAStep) { expectSameStep(GetParam(), {}); }
 
 TEST_P(Fusion, KeepsTheMeaningOfAStepWithPartialSums) {
   FuseOptions options;
-  options.partialSumElements = 1;
-  options.minPartialSums = 2;
+  options.partialSums = 2;
   expectSameStep(GetParam(), options);
   TinyGpt gpt(tinyJob(GetParam()), passesOf(GetParam(), true, options));
   ASSERT_TRUE(gpt.isBuilt());

@@ -1,5 +1,5 @@
-// RUN: orrery-opt %s --dfg-split-column-sums="elements=512 min-parts=4" | FileCheck %s
-// RUN: orrery-opt %s --dfg-split-column-sums="elements=512 min-parts=4" --dfg-fuse | FileCheck %s --check-prefix=FUSED
+// RUN: orrery-opt %s --dfg-split-column-sums="parts=16" | FileCheck %s
+// RUN: orrery-opt %s --dfg-split-column-sums="parts=16" --dfg-fuse | FileCheck %s --check-prefix=FUSED
 
 // The gradient of a bias behind a product: 256 rows in 16 sums of 16.
 // CHECK-LABEL: func.func @bias
@@ -31,6 +31,16 @@ func.func @narrow(%x: tensor<256x32xbf16>) -> tensor<32xbf16> {
   %1 = dfg.reduce sum %0 {dims = array<i64: 0>}
       : tensor<256x32xbf16> -> tensor<32xbf16>
   return %1 : tensor<32xbf16>
+}
+
+// Three blocks of 224 threads have more rows at a time than two.
+// CHECK-LABEL: func.func @three_blocks
+func.func @three_blocks(%x: tensor<256x1600xf32>) -> tensor<1600xf32> {
+  %0 = dfg.mul %x, %x : tensor<256x1600xf32>
+  // CHECK: dfg.partial_sum %{{.*}} : tensor<256x1600xf32> -> tensor<24x1600xf32>
+  %1 = dfg.reduce sum %0 {dims = array<i64: 0>}
+      : tensor<256x1600xf32> -> tensor<1600xf32>
+  return %1 : tensor<1600xf32>
 }
 
 // Few rows are not worth two stages.

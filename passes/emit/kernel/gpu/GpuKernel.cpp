@@ -27,11 +27,14 @@ private:
   void writeTail();
   SmallVector<Chunk> residentChunks();
   void writeRows(GpuReduction &reduction);
-  void writeRow(GpuReduction &reduction, Value index, Value exists,
+  void writeRow(GpuReduction &reduction, KernelRow &row, Value exists,
                 MutableArrayRef<Chunk> chunks);
-  void writePart(GpuReduction &reduction, Value part, Value exists,
-                 ArrayRef<Chunk> chunks);
-  void addTerms(MutableArrayRef<Chunk> chunks);
+  void writePart(GpuReduction &reduction, Value part,
+                 MutableArrayRef<Chunk> chunks);
+  SmallVector<Value> startPartials(ArrayRef<Chunk> chunks);
+  void storePartials(GpuReduction &reduction, Value part,
+                     ArrayRef<Chunk> chunks);
+  void addTerms(MutableArrayRef<Chunk> chunks, Value exists);
   SmallVector<Value> overResident(MutableArrayRef<Chunk> chunks, int64_t walk,
                                   ArrayRef<ReduceOp> reduces);
   SmallVector<Value> overStream(KernelRow &row, int64_t walk,
@@ -89,6 +92,9 @@ LLVM::LLVMFuncOp GpuKernel::declare(StringRef symbol, ModuleOp module) {
                     builder.getUnitAttr());
   function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                     builder.getDenseI32ArrayAttr({int32_t(shape.threads)}));
+  if (shape.blocksAtOnce > 1)
+    function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                      builder.getI32IntegerAttr(int32_t(shape.blocksAtOnce)));
   return function;
 }
 
@@ -211,32 +217,30 @@ SmallVector<Chunk> GpuKernel::residentChunks() {
 
 void GpuKernel::writeRows(GpuReduction &reduction) {
   int64_t perBlock = shape.rowsPerBlock();
-  int64_t total = code.space.parts ? code.space.parts : code.space.rows;
   SmallVector<Chunk> chunks = residentChunks();
   Value share = code.number(perBlock);
   auto loop = scf::ForOp::create(builder, loc, code.mul(block, share), rows,
                                  code.mul(grid, share));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
+  if (shape.keepsSums)
+    return writePart(reduction, loop.getInductionVar(), chunks);
   Value index = code.add(loop.getInductionVar(), reduction.getGroup());
   Value exists;
-  if (total % perBlock != 0) {
+  if (code.space.rows % perBlock != 0) {
     exists = isLess(index, rows);
     Value last = arith::SubIOp::create(builder, loc, rows, code.number(1));
     index = choose(exists, index, last);
   }
   for (Chunk &chunk : chunks)
     chunk.inside = both(chunk.inside, exists);
-  if (code.space.parts)
-    writePart(reduction, index, exists, chunks);
-  else
-    writeRow(reduction, index, exists, chunks);
-}
-
-void GpuKernel::writeRow(GpuReduction &reduction, Value index, Value exists,
-                         MutableArrayRef<Chunk> chunks) {
   KernelRow row = uniform;
   row.index = index;
+  writeRow(reduction, row, exists, chunks);
+}
+
+void GpuKernel::writeRow(GpuReduction &reduction, KernelRow &row, Value exists,
+                         MutableArrayRef<Chunk> chunks) {
   for (Chunk &chunk : chunks)
     chunk.row = &row;
   Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
@@ -246,60 +250,113 @@ void GpuKernel::writeRow(GpuReduction &reduction, Value index, Value exists,
                                           ? overResident(chunks, walk, reduces)
                                           : overStream(row, walk, reduces));
   });
-  if (code.space.parts)
-    addTerms(chunks);
+  if (shape.keepsSums)
+    addTerms(chunks, exists);
   reduction.finishRow();
 }
 
 /// Adds what a row's chunks add to the sums over rows.
-void GpuKernel::addTerms(MutableArrayRef<Chunk> chunks) {
+void GpuKernel::addTerms(MutableArrayRef<Chunk> chunks, Value exists) {
   auto sum = partial.begin();
   for (PartialSumOp op : code.partialSums())
     for (Chunk &chunk : chunks) {
       *sum = code.lanes(chunk.width)
-                 .combine(Reduction::Sum, *sum, code.partialTerm(op, chunk));
+                 .combine(Reduction::Sum, *sum,
+                          code.partialTerm(op, chunk, exists));
       ++sum;
     }
 }
 
-/// Rows part, part + parts, …, as many turns for every part, so that all
-/// threads of a block meet at its barriers; turns behind the last row count for
-/// nothing.
-void GpuKernel::writePart(GpuReduction &reduction, Value part, Value exists,
-                          ArrayRef<Chunk> chunks) {
+/// Rows part, part + parts, …, dealt out to the block's groups of threads; as
+/// many turns for every group of every part, so that all threads of a block
+/// meet at its barriers. Only in the last turn some groups may have no row.
+void GpuKernel::writePart(GpuReduction &reduction, Value part,
+                          MutableArrayRef<Chunk> chunks) {
   int64_t parts = code.space.parts, total = code.space.rows;
-  int64_t turns = llvm::divideCeil(total, parts);
-  SmallVector<PartialSumOp> sums = code.partialSums();
-  partial.clear();
-  for (PartialSumOp sum : sums)
-    for (const Chunk &chunk : chunks)
-      partial.push_back(
-          code.lanes(chunk.width)
-              .constant(getElementTypeOrSelf(sum.getType()), 0.0));
+  int64_t step = parts * shape.rowsAtATime(), turns = total / step;
+  Value first =
+      code.add(part, code.mul(reduction.getGroup(), code.number(parts)));
+  for (Chunk &chunk : chunks)
+    code.loadColumns(chunk);
+  SmallVector<Value> carried = startPartials(chunks);
+  size_t sums = carried.size();
+  auto load = [&](Value index) {
+    Value last = code.number(total - 1);
+    index = arith::MinUIOp::create(builder, loc, index, last);
+    return code.loadRow(index, uniform, chunks);
+  };
+  for (int64_t turn = 0; turn < shape.ahead; ++turn)
+    llvm::append_range(carried,
+                       load(code.add(first, code.number(turn * step))));
+  size_t each = shape.ahead ? (carried.size() - sums) / shape.ahead : 0;
+  auto take = [&](Value turn, Value index, Value exists, ValueRange now) {
+    reduction.setTurn(turn);
+    SmallVector<Chunk> own(chunks);
+    for (Chunk &chunk : own)
+      chunk.inside = both(chunk.inside, exists);
+    KernelRow row = uniform;
+    row.index = index;
+    SmallVector<Value> loaded(now.slice(sums, each));
+    if (!shape.ahead)
+      loaded = load(index);
+    code.restoreRow(loaded, row, own);
+    partial.assign(now.begin(), now.begin() + sums);
+    writeRow(reduction, row, exists, own);
+  };
   auto loop = scf::ForOp::create(builder, loc, code.number(0),
-                                 code.number(turns * parts), code.number(parts),
-                                 partial);
+                                 code.number(turns), code.number(1), carried);
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(loop.getBody());
-    partial.assign(loop.getRegionIterArgs().begin(),
-                   loop.getRegionIterArgs().end());
-    Value index = code.add(loop.getInductionVar(), part), here = exists;
-    SmallVector<Chunk> own(chunks);
-    if (total % parts != 0) {
-      Value isRow = isLess(index, code.number(total));
-      index = choose(isRow, index, code.number(total - 1));
-      here = both(exists, isRow);
-      for (Chunk &chunk : own)
-        chunk.inside = both(chunk.inside, isRow);
+    Value turn = loop.getInductionVar();
+    Value index = code.add(first, code.mul(turn, code.number(step)));
+    ValueRange now = loop.getRegionIterArgs();
+    SmallVector<Value> next;
+    if (shape.ahead) {
+      llvm::append_range(next, now.drop_front(sums + each));
+      llvm::append_range(
+          next, load(code.add(index, code.number(shape.ahead * step))));
     }
-    writeRow(reduction, index, here, own);
+    take(turn, index, /*exists=*/{}, now);
+    llvm::append_range(partial, next);
     scf::YieldOp::create(builder, loc, partial);
   }
-  auto result = loop.getResults().begin();
-  for (PartialSumOp sum : sums)
+  partial.assign(loop.getResults().begin(), loop.getResults().begin() + sums);
+  if (total % step != 0) {
+    Value index = code.add(first, code.number(turns * step));
+    Value exists = isLess(index, code.number(total));
+    index = choose(exists, index, code.number(total - 1));
+    take(code.number(turns), index, exists, loop.getResults());
+  }
+  storePartials(reduction, part, chunks);
+}
+
+SmallVector<Value> GpuKernel::startPartials(ArrayRef<Chunk> chunks) {
+  SmallVector<Value> zeros;
+  for (PartialSumOp sum : code.partialSums())
     for (const Chunk &chunk : chunks)
-      code.storePartial(sum, *result++, chunk, part);
+      zeros.push_back(code.lanes(chunk.width)
+                          .constant(getElementTypeOrSelf(sum.getType()), 0.0));
+  return zeros;
+}
+
+/// Writes the sums of a part: those of the first group of threads, then the
+/// others' in order.
+void GpuKernel::storePartials(GpuReduction &reduction, Value part,
+                              ArrayRef<Chunk> chunks) {
+  Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                        reduction.getGroup(), code.number(0));
+  auto value = partial.begin();
+  for (PartialSumOp sum : code.partialSums())
+    for (const Chunk &chunk : chunks) {
+      Value total = reduction.overGroups(*value++);
+      Chunk own = chunk;
+      if (shape.rowsAtATime() > 1)
+        own.inside = both(own.inside, isFirst);
+      code.storePartial(sum, total, own, part);
+    }
+  // The next part's first row uses the memory of this one's last.
+  reduction.finishPart();
 }
 
 SmallVector<Value> GpuKernel::overResident(MutableArrayRef<Chunk> chunks,
@@ -307,8 +364,7 @@ SmallVector<Value> GpuKernel::overResident(MutableArrayRef<Chunk> chunks,
                                            ArrayRef<ReduceOp> reduces) {
   for (Chunk &chunk : chunks)
     code.prefetch(chunk, walk);
-  return code.advance(chunks, walk, reduces,
-                      code.startSums(reduces, shape.width));
+  return code.advance(chunks, walk, reduces, {});
 }
 
 SmallVector<Value> GpuKernel::overStream(KernelRow &row, int64_t walk,

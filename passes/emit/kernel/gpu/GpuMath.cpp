@@ -138,6 +138,41 @@ struct RoundInPairs : OpRewritePattern<arith::TruncFOp> {
   }
 };
 
+/// Two bf16 of a word become two f32 by one instruction each.
+struct WidenInPairs : OpRewritePattern<arith::ExtFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::ExtFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto from = dyn_cast<VectorType>(op.getIn().getType());
+    if (!from || from.getNumElements() % 2 != 0 ||
+        !from.getElementType().isBF16() ||
+        !getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "has no pairs of bf16");
+    Location loc = op.getLoc();
+    Type i32 = rewriter.getI32Type(), f32 = rewriter.getF32Type();
+    int64_t words = from.getNumElements() / 2;
+    Value packed = LLVM::BitcastOp::create(
+        rewriter, loc, VectorType::get({words}, i32), op.getIn());
+    auto constant = [&](int32_t bits) -> Value {
+      return arith::ConstantOp::create(rewriter, loc,
+                                       rewriter.getI32IntegerAttr(bits));
+    };
+    Value high = constant(int32_t(0xffff0000)), sixteen = constant(16);
+    SmallVector<Value> lanes;
+    for (int64_t i = 0; i < words; ++i) {
+      Value word = vector::ExtractOp::create(rewriter, loc, packed,
+                                             ArrayRef<int64_t>{i});
+      Value halves[] = {arith::ShLIOp::create(rewriter, loc, word, sixteen),
+                        arith::AndIOp::create(rewriter, loc, word, high)};
+      for (Value half : halves)
+        lanes.push_back(arith::BitcastOp::create(rewriter, loc, f32, half));
+    }
+    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(
+        op, cast<VectorType>(op.getType()), lanes);
+    return success();
+  }
+};
+
 /// The low half of a product of 32-bit numbers needs no 64-bit product; the
 /// high half then becomes one instruction.
 struct MultiplyLowHalves : OpRewritePattern<arith::TruncIOp> {
@@ -169,7 +204,7 @@ struct GpuMath : PassWrapper<GpuMath, OperationPass<ModuleOp>> {
     });
     patterns.add<UseInstruction<math::ExpOp, makeExp>,
                  UseInstruction<math::TanhOp, makeTanh>, UseFastDivision,
-                 RoundInPairs, MultiplyLowHalves>(&getContext());
+                 RoundInPairs, WidenInPairs, MultiplyLowHalves>(&getContext());
     // Behind UseFastDivision, which looks for roots.
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();

@@ -86,6 +86,72 @@ static bool fitRow(GpuShape &shape, int64_t count) {
   return best < INFINITY;
 }
 
+namespace {
+/// How many threads registers suffice for, when each takes `chunks` of a row
+/// and keeps sums.
+struct Registers {
+  int64_t count = 36, loaded; // without rows in advance; by each of these
+  Registers(FusedOp fused, const GpuShape &shape, int64_t loadedBytes)
+      : loaded(loadedBytes / 4) {
+    Block &body = fused.getBody().front();
+    int64_t values = shape.chunks * shape.width;
+    for (auto sum : body.getOps<PartialSumOp>())
+      count += values * bytesOf(sum) / 4;
+    if (!body.getOps<ReduceOp>().empty())
+      count += 2 * values; // kept from walk to walk
+  }
+  /// The compiler does with a tenth less than is counted here. Each quarter of
+  /// a multiprocessor has its own registers and runs whole warps.
+  bool suffice(int64_t blocks, int64_t threads, int64_t ahead) const {
+    constexpr int64_t kOfQuarter = 1 << 14;
+    int64_t warps = llvm::divideCeil(blocks * threads, 4 * kWarp);
+    int64_t each = llvm::alignDown(kOfQuarter / (warps * kWarp), 8);
+    return 10 * each >= 9 * (count + ahead * loaded);
+  }
+};
+} // namespace
+
+/// The same for rows whose sums stay in registers, too.
+static bool fitRowWithSums(GpuShape &shape, FusedOp fused,
+                           const KernelSpace &space, int64_t count) {
+  constexpr int64_t kMultiprocessors = 132; // of an H100 or H200
+  constexpr int64_t kThreads = 512, kInFlight = 28 << 10, kMostAhead = 4;
+  shape.keepsSums = true;
+  shape.chunks = count <= kThreads ? 1 : 2;
+  int64_t row = llvm::divideCeil(count, shape.chunks);
+  row = row <= kWarp ? llvm::PowerOf2Ceil(row) : llvm::alignTo(row, kWarp);
+  if (row > 2 * kThreads)
+    return false;
+  int64_t loaded = 0;
+  for (Value value : largeOperands(fused, space, /*outputs=*/false))
+    loaded += shape.chunks * shape.width * bytesOf(value);
+  Registers registers(fused, shape, loaded);
+
+  int64_t blocks = llvm::divideCeil(space.parts, kMultiprocessors);
+  while (blocks > 1 && !registers.suffice(blocks, row, 1))
+    --blocks;
+  // No more rows at a time than a part has, but whole warps. To tell them
+  // apart takes registers.
+  int64_t rows = std::min<int64_t>((row < kWarp ? 128 : kThreads) / row,
+                                   llvm::divideCeil(space.rows, space.parts));
+  rows = std::max<int64_t>({rows, kWarp / row, 1});
+  if (rows > 1)
+    registers.count += 8;
+  while (rows > 1 && rows * row > kWarp &&
+         !registers.suffice(blocks, rows * row, 1))
+    --rows;
+  shape.threadsPerRow = row;
+  shape.threads = row * rows;
+  shape.blocksAtOnce = blocks;
+  int64_t inFlight = std::max<int64_t>(blocks * shape.threads * loaded, 1);
+  shape.ahead =
+      std::min<int64_t>(llvm::divideCeil(kInFlight, inFlight), kMostAhead);
+  while (shape.ahead > 0 &&
+         !registers.suffice(blocks, shape.threads, shape.ahead))
+    --shape.ahead;
+  return true;
+}
+
 FailureOr<GpuShape> GpuShape::choose(FusedOp fused, const KernelSpace &space) {
   GpuShape shape;
   shape.width = chooseWidth(fused, space);
@@ -97,12 +163,15 @@ FailureOr<GpuShape> GpuShape::choose(FusedOp fused, const KernelSpace &space) {
   if (space.flat || (isElements && !keepsSums && count < 1024))
     return shape;
   shape.kind = Kind::Resident;
-  if ((!isElements || keepsSums) && fitRow(shape, count))
-    return shape;
-  if (keepsSums)
+  if (keepsSums) {
+    if (fitRowWithSums(shape, fused, space, count))
+      return shape;
     return fused.emitOpError()
            << "sums over rows of " << space.columns
            << " columns, of which threads hold at most " << kMaxResident;
+  }
+  if (!isElements && fitRow(shape, count))
+    return shape;
   shape.kind = Kind::Streaming;
   shape.threads = shape.threadsPerRow = count < 4096 ? 256 : 512;
   return shape;
