@@ -72,6 +72,11 @@ static void declare(CLI::App &app, CommandLine &line, Options &options) {
                  "(fast on GPUs where it fits --device-memory)")
       ->check(CLI::IsMember({"auto", "fast", "small"}))
       ->capture_default_str();
+  app.add_option("--collective-pieces", line.collectivePieces,
+                 "Pieces in which gathers and scatters of sequence parallelism "
+                 "run beside products; 1: whole and by themselves; default: on "
+                 "GPUs up to 4, by size")
+      ->check(CLI::Range(1, 64));
   app.add_option("--vocab-size", options.vocabSize,
                  "Tokens of the vocabulary, where its file is not at hand");
 }
@@ -97,6 +102,25 @@ static int64_t getWorldSize(const Options &options) {
     return 0;
   }
   return hosts.worldSize();
+}
+
+/// Tells what is wrong with --target, if anything.
+static bool checkTarget(llvm::StringRef target) {
+  // Generated code rounds pairs of numbers, which came with sm_80.
+  constexpr unsigned kLeast = 80;
+  unsigned arch = 0;
+  llvm::StringRef number = target;
+  if (target == "cpu")
+    return true;
+  if (!number.consume_front("sm_") || number.getAsInteger(10, arch)) {
+    fail("--target=" + target +
+         " is no target; choose cpu or sm_<n>, e.g. sm_90");
+    return false;
+  }
+  if (arch < kLeast)
+    fail("--target=" + target + " is below the least, sm_" +
+         llvm::Twine(kLeast));
+  return arch >= kLeast;
 }
 
 std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
@@ -129,12 +153,8 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
   line.worldSize = getWorldSize(options);
   if (line.worldSize < 1)
     return std::nullopt;
-  llvm::StringRef target = line.target;
-  unsigned arch = 0;
-  if (target != "cpu" &&
-      (!target.consume_front("sm_") || target.getAsInteger(10, arch)))
-    return fail("--target=" + line.target +
-                " is no target; choose cpu or sm_<n>, e.g. sm_90");
+  if (!checkTarget(line.target))
+    return std::nullopt;
   if (!options.memory.empty()) {
     auto bytes = parseBytes(options.memory);
     if (!bytes)

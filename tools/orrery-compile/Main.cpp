@@ -32,19 +32,23 @@ static bool isStage(const std::vector<Stage> &stages, StringRef name) {
                       [&](const Stage &stage) { return stage.name == name; });
 }
 
+static std::string bytesText(uint64_t bytes) {
+  bool large = bytes >= 1u << 30;
+  return llvm::formatv("{0:f2} {1}", bytes / double(large ? 1 << 30 : 1 << 20),
+                       large ? "GiB" : "MiB");
+}
+
 static void printSummary(const plan::Plan &plan, StringRef path,
                          size_t planBytes) {
   uint64_t peak = 0;
   for (const plan::RankClass &rankClass : plan.classes())
     for (const plan::Member &member : rankClass.members())
       peak = std::max<uint64_t>(peak, member.arena_bytes());
-  bool large = peak >= 1u << 30;
   llvm::outs() << llvm::formatv(
       "wrote {0}, {1:f2} MiB: {2} ranks, {3} rank classes, {4} kernels; a rank "
-      "needs at most {5:f2} {6}\n",
+      "needs at most {5}\n",
       path, planBytes / double(1 << 20), plan.job().parallel().world_size(),
-      plan.classes_size(), plan.kernels_size(),
-      peak / double(large ? 1 << 30 : 1 << 20), large ? "GiB" : "MiB");
+      plan.classes_size(), plan.kernels_size(), bytesText(peak));
 }
 
 /// Errors and warnings with their notes; remarks are for orrery-opt.
@@ -69,31 +73,51 @@ static int64_t getPeak(ModuleOp module) {
   return peak;
 }
 
-/// The job's program behind the last stage; failure: told to the user. The
-/// program that needs less memory is made where the faster one does not fit.
-static FailureOr<OwningOpRef<ModuleOp>> runStages(MLIRContext &context,
-                                                  const CommandLine &line,
-                                                  const job::JobSpec &job) {
-  bool automatic = line.activations == "auto";
-  if (line.activations == "fast" || (automatic && line.target != "cpu")) {
-    FailureOr<OwningOpRef<ModuleOp>> module =
-        frontend::buildModel(context, job);
-    int64_t limit = automatic ? 0 : line.deviceMemory;
-    if (failed(module) ||
-        failed(runStages(**module, getStages(job, line.target, limit, true),
-                         line.dumpFolder, line.stopAfter)))
-      return failure();
-    if (!automatic || line.deviceMemory == 0 ||
-        getPeak(**module) <= line.deviceMemory)
-      return module;
-  }
-  FailureOr<OwningOpRef<ModuleOp>> module = frontend::buildModel(context, job);
+using Program = FailureOr<OwningOpRef<ModuleOp>>; // failure: told to the user
+
+/// The job's program behind the last stage, or behind `stopAfter`.
+static Program makeProgram(MLIRContext &context, const job::JobSpec &job,
+                           const std::vector<Stage> &stages,
+                           const std::string &dumpFolder,
+                           const std::string &stopAfter) {
+  Program module = frontend::buildModel(context, job);
   if (failed(module) ||
-      failed(runStages(**module,
-                       getStages(job, line.target, line.deviceMemory, false),
-                       line.dumpFolder, line.stopAfter)))
+      failed(runStages(**module, stages, dumpFolder, stopAfter)))
     return failure();
   return module;
+}
+
+/// Whether more is kept for the backward than must be: --activations, where
+/// auto asks on GPUs whether it fits.
+static FailureOr<bool> keepsOperands(MLIRContext &context,
+                                     const CommandLine &line,
+                                     const job::JobSpec &job) {
+  if (line.activations != "auto" || line.target == "cpu")
+    return line.activations == "fast";
+  if (line.deviceMemory == 0)
+    return true;
+  // Bytes are known at the end only, wherever the user stops.
+  Program fast = makeProgram(
+      context, job, getStages(job, line.target, 0, true, line.collectivePieces),
+      /*dumpFolder=*/"", /*stopAfter=*/"");
+  if (failed(fast))
+    return failure();
+  int64_t peak = getPeak(**fast);
+  if (peak > line.deviceMemory)
+    llvm::outs() << "activations: small, since fast would need "
+                 << bytesText(peak) << " a rank\n";
+  return peak <= line.deviceMemory;
+}
+
+static Program runStages(MLIRContext &context, const CommandLine &line,
+                         const job::JobSpec &job) {
+  FailureOr<bool> keeps = keepsOperands(context, line, job);
+  if (failed(keeps))
+    return failure();
+  return makeProgram(context, job,
+                     getStages(job, line.target, line.deviceMemory, *keeps,
+                               line.collectivePieces),
+                     line.dumpFolder, line.stopAfter);
 }
 
 static int compile(const CommandLine &line, const job::JobSpec &job) {
@@ -109,7 +133,7 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   context.printOpOnDiagnostic(false); // a rank class is pages long
   ScopedDiagnosticHandler handler(&context, printDiagnostic);
   context.loadDialect<dfg::DfgDialect, rank::RankDialect, func::FuncDialect>();
-  FailureOr<OwningOpRef<ModuleOp>> module = runStages(context, line, job);
+  Program module = runStages(context, line, job);
   if (failed(module))
     return 1;
   if (!line.stopAfter.empty() && !line.out.empty())
