@@ -63,24 +63,38 @@ static void checkSchedule(const Train &train, Diagnostics &faults) {
                       "excludes the checkpoint's schedule", "one of the two"});
 }
 
+/// A loss scale of which float32 holds the inverse, too.
+static void requireScale(double scale, Diagnostics &faults, const char *field,
+                         const std::string &nearest) {
+  if (scale > 0 && std::isfinite(scale))
+    require(scale >= 0x1p-126 && scale <= 0x1p126, faults, field, scale,
+            "must be between 2^-126 and 2^126", nearest);
+}
+
 static void checkLossScale(const JobSpec &job, Diagnostics &faults) {
   const Train &train = job.train();
   double constant = train.constant_loss_scale();
   require(constant >= 0, faults, "train.constant_loss_scale", constant,
           "must be above 0, or 0 for a dynamic scale", "0");
+  requireScale(constant, faults, "train.constant_loss_scale", "0");
   if (job.model().dtype() != FLOAT16 || constant > 0)
     return;
   double initial = train.initial_loss_scale();
   require(initial > 0, faults, "train.initial_loss_scale", initial,
           "must be above 0", "4294967296");
+  requireScale(initial, faults, "train.initial_loss_scale", "4294967296");
   double least = train.min_loss_scale();
   require(least > 0, faults, "train.min_loss_scale", least, "must be above 0",
           "1");
-  if (initial > 0 && least > initial)
+  requireScale(least, faults, "train.min_loss_scale", "1");
+  if (initial > 0 && least > initial && least <= 0x1p126)
     require(false, faults, "train.min_loss_scale", least,
             "exceeds the initial loss scale", shortest(initial));
-  require(train.loss_scale_window() > 0, faults, "train.loss_scale_window",
-          train.loss_scale_window(), "must be above 0", "1000");
+  // Good steps are counted; the scale doubles when they are as many.
+  double window = train.loss_scale_window();
+  require(window >= 1 && window == std::floor(window), faults,
+          "train.loss_scale_window", window, "must be a whole number above 0",
+          "1000");
   require(train.loss_scale_hysteresis() > 0, faults,
           "train.loss_scale_hysteresis", train.loss_scale_hysteresis(),
           "must be above 0", "1");

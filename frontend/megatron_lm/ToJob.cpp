@@ -161,6 +161,27 @@ static void fillLength(CommandLine &line, JobSpec &job) {
   train.set_lr_warmup_samples(warmup);
 }
 
+/// A constant scale for 16 bits, else a dynamic one for float16.
+static void fillLossScale(CommandLine &line, JobSpec &job) {
+  job::Train &train = *job.mutable_train();
+  double scale = real(line, "loss_scale");
+  if (job.model().dtype() != job::FLOAT32)
+    train.set_constant_loss_scale(scale);
+  else if (line.isGiven("loss_scale"))
+    line.note("loss_scale", "unused: float32 needs no loss scale");
+  train.set_initial_loss_scale(real(line, "initial_loss_scale"));
+  train.set_min_loss_scale(real(line, "min_loss_scale"));
+  train.set_loss_scale_window(real(line, "loss_scale_window"));
+  train.set_loss_scale_hysteresis(narrow(integer(line, "hysteresis")));
+  if (job.model().dtype() == job::FLOAT16 && scale == 0)
+    return;
+  for (const char *dest : {"initial_loss_scale", "min_loss_scale",
+                           "loss_scale_window", "hysteresis"})
+    if (line.isGiven(dest))
+      line.note(dest, "unused: no scale is dynamic without --fp16 or with "
+                      "--loss-scale");
+}
+
 static void fillTrain(CommandLine &line, JobSpec &job) {
   job::Train &train = *job.mutable_train();
   train.set_optimizer(line.values.getText("optimizer") == "sgd"
@@ -183,15 +204,7 @@ static void fillTrain(CommandLine &line, JobSpec &job) {
                                       : job::Train::LINEAR);
   fillLength(line, job);
   train.set_seed(uint64_t(integer(line, "seed")));
-  double scale = real(line, "loss_scale");
-  if (job.model().dtype() != job::FLOAT32)
-    train.set_constant_loss_scale(scale);
-  else if (line.isGiven("loss_scale"))
-    line.note("loss_scale", "unused: float32 needs no loss scale");
-  train.set_initial_loss_scale(real(line, "initial_loss_scale"));
-  train.set_min_loss_scale(real(line, "min_loss_scale"));
-  train.set_loss_scale_window(real(line, "loss_scale_window"));
-  train.set_loss_scale_hysteresis(narrow(integer(line, "hysteresis")));
+  fillLossScale(line, job);
   train.set_accumulate_grads_fp32(true);
   train.set_override_lr_scheduler(line.values.getFlag("override_lr_scheduler"));
   train.set_use_checkpoint_lr_scheduler(

@@ -70,6 +70,21 @@ TEST(Explain, SaysWhereAGroupOfRecomputedLayersIsUnused) {
   EXPECT_NE(row->reason.find("unused"), std::string::npos) << row->reason;
 }
 
+TEST(Explain, SaysWhereADynamicLossScaleIsUnused) {
+  const std::string options = " --initial-loss-scale 8 --min-loss-scale 2 "
+                              "--loss-scale-window 5 --hysteresis 1";
+  for (const char *type : {"", "--bf16", "--fp16 --loss-scale 8", "--fp16"})
+    for (const char *option : {"--initial-loss-scale", "--min-loss-scale",
+                               "--loss-scale-window", "--hysteresis"}) {
+      SCOPED_TRACE(std::string(type) + " " + option);
+      ParseResult result = test::parseWith(type + options);
+      auto row = std::ranges::find(result.explain, option, &ExplainRow::option);
+      ASSERT_NE(row, result.explain.end());
+      bool isUnused = row->reason.find("unused") != std::string::npos;
+      EXPECT_EQ(isUnused, std::string_view(type) != "--fp16") << row->reason;
+    }
+}
+
 namespace {
 
 /// How giving an option must show in the job description.

@@ -252,6 +252,11 @@ TEST(Malformed, Precision) {
           {"--fp16 --loss-scale=-8", {"--loss-scale -8"}},
           {"--fp16 --hysteresis 0", {"--hysteresis 0"}},
           {"--fp16 --loss-scale-window 0", {"--loss-scale-window 0"}},
+          {"--fp16 --loss-scale-window 1.5", {"whole number", "1000"}},
+          {"--fp16 --loss-scale 1e40", {"--loss-scale 1e40", "2^126"}},
+          {"--bf16 --loss-scale 1e-42", {"--loss-scale 1e-42", "2^-126"}},
+          {"--fp16 --initial-loss-scale 1e40", {"2^126", "4294967296"}},
+          {"--fp16 --min-loss-scale 1e-42", {"2^-126", "choice: 1"}},
       },
       steps());
 }
