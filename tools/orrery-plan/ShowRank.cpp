@@ -94,6 +94,18 @@ static std::string describeKind(const plan::Plan &plan,
   return name;
 }
 
+/// Where it came from, and where and when it runs if that is special: "reduce
+/// (stream 1, last run)".
+static std::string describeOperation(const plan::Instruction &instruction) {
+  std::string when;
+  if (instruction.stream() != 0)
+    when = fmt::format("stream {}", instruction.stream());
+  if (instruction.last_run_only())
+    when += when.empty() ? "last run" : ", last run";
+  return when.empty() ? instruction.label()
+                      : fmt::format("{} ({})", instruction.label(), when);
+}
+
 static std::string describeProgram(const runtime::RankPlan &rank,
                                    const plan::Program &program) {
   Table table({">#", ">layer", "instruction", "operation", "group", ">work",
@@ -113,7 +125,8 @@ static std::string describeProgram(const runtime::RankPlan &rank,
     if (instruction.flops())
       work = flopsText(static_cast<double>(instruction.flops()));
     table.add({std::to_string(number++), layer,
-               describeKind(*rank.plan, instruction), instruction.label(),
+               describeKind(*rank.plan, instruction),
+               describeOperation(instruction),
                describeGroup(*rank.plan, instruction), work, operands});
   }
   return fmt::format("\nprogram {}: {} instructions\n", program.name(),

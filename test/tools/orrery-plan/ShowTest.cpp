@@ -93,6 +93,23 @@ TEST(ShowRank, NamesTheEpilogueOfAProduct) {
                                    ".*, > output.*, < input\\["));
 }
 
+TEST(ShowRank, TellsWhatRunsBesideTheRestOrOnce) {
+  plan::Plan plan = checkedPlan({});
+  absl::StatusOr<std::string> text = describeRank(plan, 0);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(*text, Not(HasSubstr("last run")));
+  plan::Instruction &gemm = *test::instructionOf(plan, 0, "forward", 1);
+  gemm.set_label("matmul");
+  gemm.set_last_run_only(true);
+  text = describeRank(plan, 0);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(*text, ContainsRegex("gemm +matmul \\(last run\\) "));
+  gemm.set_stream(1);
+  text = describeRank(plan, 0);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(*text, ContainsRegex("gemm +matmul \\(stream 1, last run\\) "));
+}
+
 TEST(ShowRank, RefusesARankOutsideTheMesh) {
   plan::Plan plan = checkedPlan({.pp = 2});
   EXPECT_TRUE(absl::IsOutOfRange(describeRank(plan, 2).status()));
