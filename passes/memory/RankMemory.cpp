@@ -60,7 +60,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
 
   void layOut(rank::ClassOp rankClass) {
     int64_t fixed = placeFixed(rankClass);
-    int64_t work = 0;
+    work = 0;
     for (auto program : rankClass.getOps<rank::ProgramOp>())
       work = std::max(work, placeWork(rankClass, program, fixed));
     fixed += work;
@@ -152,7 +152,8 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
       return buffer.getByteSize() *
              int64_t(buffer.getSlots() ? buffer.getSlots() : slots);
     };
-    std::map<StringRef, int64_t> kinds;
+    std::map<StringRef, int64_t> kinds = {
+        {stringifyBufferKind(rank::BufferKind::Work), work}};
     for (rank::BufferOp buffer : buffers)
       if (buffer.getKind() != rank::BufferKind::Work)
         kinds[stringifyBufferKind(buffer.getKind())] += total(buffer);
@@ -170,5 +171,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
                           "microbatch, more tensor or pipeline ranks";
     return error;
   }
+
+  int64_t work = 0; ///< bytes of the class, of the program that needs most
 };
 } // namespace
