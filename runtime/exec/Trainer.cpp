@@ -230,10 +230,11 @@ absl::Status Trainer::step() {
   record.sequenceLength = job.model().seq_length();
   record.lmLoss = result->lmLoss.value_or(0);
   record.nextLearningRate = learningRate->at(state.schedule.samples);
-  if (!record.skipped)
+  if (!record.skipped) { // what is not finite has no norm and no zeros
     record.gradNorm = result->gradNorm;
+    record.numZeros = result->numZeros;
+  }
   record.paramsNorm = result->paramsNorm;
-  record.numZeros = result->numZeros;
   record.milliseconds = std::chrono::duration<double, std::milli>(
                             std::chrono::steady_clock::now() - begin)
                             .count();
