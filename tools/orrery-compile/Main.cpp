@@ -97,9 +97,8 @@ static FailureOr<bool> keepsOperands(MLIRContext &context,
   if (line.deviceMemory == 0)
     return true;
   // Bytes are known at the end only, wherever the user stops.
-  Program fast = makeProgram(
-      context, job, getStages(job, line.target, 0, true, line.collectivePieces),
-      /*dumpFolder=*/"", /*stopAfter=*/"");
+  Program fast = makeProgram(context, job, getStages(job, line.target, 0, true),
+                             /*dumpFolder=*/"", /*stopAfter=*/"");
   if (failed(fast))
     return failure();
   int64_t peak = getPeak(**fast);
@@ -115,8 +114,7 @@ static Program runStages(MLIRContext &context, const CommandLine &line,
   if (failed(keeps))
     return failure();
   return makeProgram(context, job,
-                     getStages(job, line.target, line.deviceMemory, *keeps,
-                               line.collectivePieces),
+                     getStages(job, line.target, line.deviceMemory, *keeps),
                      line.dumpFolder, line.stopAfter);
 }
 
