@@ -1,12 +1,14 @@
-// Column sums in two stages. The matrix is cut into tiles of columns and chunks
-// of rows; a block of X x Y threads sums one chunk of one tile:
+// Column sums. The matrix is cut into tiles of columns and chunks of rows; a
+// block of X x Y threads sums one chunk of one tile:
 //
 //          tile (X threads, N columns each)
 //   chunk  | y0 y1 … : thread y takes rows y, Y + y, 2Y + y, … ; up to 64 of
 //          |           them are summed in F32, those sums and then the threads'
 //          |           sums (by halving) in F64
 //
-// The second stage adds a column's chunks in the same way. What is cut where
+// Low matrices are one chunk, and narrow tiles make work for many
+// multiprocessors; of others there are as many blocks as run at once, and a
+// second launch adds a column's chunks in the same way. What is cut where
 // depends on the sizes alone.
 #include "kernels/cuda/Elements.cuh"
 #include "kernels/cuda/Reductions.h"
@@ -15,35 +17,56 @@ namespace orrery::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kAhead = 8; // rows in flight
+constexpr int kBlocksAtOnce = 3;                   // of a multiprocessor
+constexpr int64_t kResident = 132 * kBlocksAtOnce; // of an H100 or H200
+constexpr int kAhead = 8;                          // rows in flight
+constexpr int kRun = 64;                           // rows summed in F32
 constexpr int kMaxChunks = 256;
 constexpr int kMinRowsPerChunk = 64; // Y is at least 8, and 8 rows a thread
+constexpr int kLowBatches = 4;       // of kAhead rows a thread
 
 struct Partition {
   int lanes;    // X
   int rowLanes; // Y
-  int run;      // rows that a thread sums in F32
-  int64_t runs; // of a thread
+  int64_t rowsPerChunk;
   int64_t chunks, tiles;
 };
 
-// As long runs as leave 512 blocks; chunks no more than kMaxChunks.
-Partition cut(const ColumnSumArguments &a, int columnsPerThread) {
+// X a power of two, no more than 32 or there are units of columns.
+int chooseLanes(int64_t units, int most) {
+  int lanes = 1;
+  while (lanes < most && lanes < units)
+    lanes *= 2;
+  return lanes;
+}
+
+int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// `unitBytes` is what a thread loads at once.
+Partition cut(const ColumnSumArguments &a, int columnsPerThread,
+              int unitBytes) {
   Partition p;
   const int64_t units = a.columns / columnsPerThread;
-  p.lanes = 1;
   const bool rowsAreContiguous = a.columnStride != 1 && a.rowStride == 1;
-  while (!rowsAreContiguous && p.lanes < 32 && p.lanes < units)
-    p.lanes *= 2;
+  p.lanes = rowsAreContiguous ? 1 : chooseLanes(units, 32);
+  // 64 neighbouring bytes are as good as more.
+  const int fewest = p.lanes * unitBytes > 64 ? 64 / unitBytes : p.lanes;
+  int narrow = p.lanes;
+  while (narrow > fewest && divideUp(units, narrow) < 132)
+    narrow /= 2;
+  const bool isLow = a.rows <= kThreads / narrow * kAhead * kLowBatches;
+  if (isLow)
+    p.lanes = narrow;
   p.rowLanes = kThreads / p.lanes;
-  p.tiles = (units + p.lanes - 1) / p.lanes;
-  for (p.run = 64; p.run > 8; p.run /= 2)
-    if (p.tiles * (a.rows / (p.rowLanes * p.run)) >= 512)
-      break;
-  const int64_t each = p.rowLanes * p.run;
-  const int64_t wanted = (a.rows + each - 1) / each;
-  p.runs = wanted <= kMaxChunks ? 1 : (wanted + kMaxChunks - 1) / kMaxChunks;
-  p.chunks = wanted == 0 ? 1 : (wanted + p.runs - 1) / p.runs;
+  p.tiles = divideUp(units, p.lanes);
+  // 8 rows a thread at least.
+  const int64_t fewestRows = static_cast<int64_t>(p.rowLanes) * kAhead;
+  int64_t wanted = isLow ? 1 : kResident / p.tiles;
+  wanted = wanted < a.rows / fewestRows ? wanted : a.rows / fewestRows;
+  wanted = wanted < kMaxChunks ? wanted : kMaxChunks;
+  wanted = wanted > 1 ? wanted : 1;
+  p.rowsPerChunk = divideUp(divideUp(a.rows, wanted), p.rowLanes) * p.rowLanes;
+  p.chunks = p.rowsPerChunk > 0 ? divideUp(a.rows, p.rowsPerChunk) : 1;
   return p;
 }
 
@@ -54,98 +77,104 @@ __device__ void writeColumn(const ColumnSumArguments &a, int64_t column,
 }
 
 // Adds the values of threads (x, 0) … (x, blockDim.y - 1) by halving, for each
-// x; the sum is in thread (x, 0). All threads call it; blockDim.y is a power of
-// two. `shared` holds a value a thread.
-__device__ double sumOverY(double value, double *shared) {
+// x and each of `N` values; the sums are in thread (x, 0). All threads call it,
+// once; blockDim.y is a power of two.
+template <int N> __device__ void sumOverY(double (&values)[N]) {
+  __shared__ double shared[N][kThreads];
   const int at = threadIdx.y * blockDim.x + threadIdx.x;
-  shared[at] = value;
+#pragma unroll
+  for (int c = 0; c < N; ++c)
+    shared[c][at] = values[c];
   __syncthreads();
   for (int half = blockDim.y / 2; half > 0; half /= 2) {
-    if (threadIdx.y < half)
-      shared[at] += shared[at + half * blockDim.x];
+    if (threadIdx.y < half) {
+#pragma unroll
+      for (int c = 0; c < N; ++c)
+        shared[c][at] += shared[c][at + half * blockDim.x];
+    }
     __syncthreads();
   }
-  value = shared[at];
-  __syncthreads();
-  return value;
+#pragma unroll
+  for (int c = 0; c < N; ++c)
+    values[c] = shared[c][at];
+}
+
+// Adds `count` rows, `step` elements apart, each of `N` columns.
+template <typename T, int N>
+__device__ void addRows(const T *__restrict__ from, int count, int64_t step,
+                        float (&sums)[N]) {
+  for (int i = 0; i < count; i += kAhead) {
+    Pack<T, N> packs[kAhead];
+#pragma unroll
+    for (int k = 0; k < kAhead; ++k) {
+      packs[k] = {};
+      if (i + k < count)
+        packs[k] = Pack<T, N>::load(from + (i + k) * step);
+    }
+#pragma unroll
+    for (int k = 0; k < kAhead; ++k)
+#pragma unroll
+      for (int c = 0; c < N; ++c)
+        sums[c] += toFloat(packs[k].values[c]);
+  }
 }
 
 // `N` columns a thread. Sums of chunks go to partial[chunk, column], or to the
 // output where there is one chunk.
 template <typename T, int N>
-__global__ void sumChunks(const ColumnSumArguments a, int run, int64_t runs,
-                          float *partial) {
-  __shared__ double shared[kThreads];
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
+    sumChunks(const ColumnSumArguments a, int64_t rowsPerChunk,
+              float *partial) {
   const int64_t column =
       (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * N;
   const bool inside = column < a.columns;
+  const int64_t begin = blockIdx.y * rowsPerChunk + threadIdx.y;
+  const int64_t end = min(a.rows, (blockIdx.y + 1) * rowsPerChunk);
   const int64_t step = blockDim.y * a.rowStride;
-  const int64_t each = static_cast<int64_t>(blockDim.y) * run;
+  const T *from = static_cast<const T *>(a.in) + begin * a.rowStride +
+                  column * a.columnStride;
+  int64_t left = inside && begin < end ? (end - begin - 1) / blockDim.y + 1 : 0;
   double totals[N] = {};
-  for (int64_t r = 0; r < runs && inside; ++r) {
-    const int64_t row = (blockIdx.y * runs + r) * each + threadIdx.y;
-    if (row >= a.rows)
-      break;
-    const T *__restrict__ from = static_cast<const T *>(a.in) +
-                                 row * a.rowStride + column * a.columnStride;
-    const int count = static_cast<int>(
-        min(static_cast<int64_t>(run), (a.rows - row - 1) / blockDim.y + 1));
+  for (; left > 0; left -= kRun, from += kRun * step) {
     float sums[N] = {};
-    auto add = [&](const Pack<T, N> &pack) {
-#pragma unroll
-      for (int c = 0; c < N; ++c)
-        sums[c] += toFloat(pack.values[c]);
-    };
-    int i = 0;
-    for (; i + kAhead <= count; i += kAhead) {
-      Pack<T, N> packs[kAhead];
-#pragma unroll
-      for (int k = 0; k < kAhead; ++k)
-        packs[k] = Pack<T, N>::load(from + (i + k) * step);
-#pragma unroll
-      for (int k = 0; k < kAhead; ++k)
-        add(packs[k]);
-    }
-    for (; i < count; ++i)
-      add(Pack<T, N>::load(from + i * step));
+    addRows<T, N>(from, static_cast<int>(min(left, int64_t{kRun})), step, sums);
 #pragma unroll
     for (int c = 0; c < N; ++c)
       totals[c] += sums[c];
   }
+  sumOverY(totals);
+  if (threadIdx.y > 0 || !inside)
+    return;
 #pragma unroll
-  for (int c = 0; c < N; ++c) {
-    const double total = sumOverY(totals[c], shared);
-    if (threadIdx.y > 0 || !inside)
-      continue;
+  for (int c = 0; c < N; ++c)
     if (gridDim.y == 1)
-      writeColumn(a, column + c, total);
+      writeColumn(a, column + c, totals[c]);
     else
-      partial[blockIdx.y * a.columns + column + c] = static_cast<float>(total);
-  }
+      partial[blockIdx.y * a.columns + column + c] =
+          static_cast<float>(totals[c]);
 }
 
 __global__ void sumPartials(const ColumnSumArguments a, const float *partial,
                             int chunks) {
-  __shared__ double shared[kThreads];
   const int64_t column =
       static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  double sum = 0;
+  double sum[1] = {};
   if (column < a.columns)
 #pragma unroll 8
     for (int chunk = threadIdx.y; chunk < chunks; chunk += blockDim.y)
-      sum += partial[chunk * a.columns + column];
-  sum = sumOverY(sum, shared);
+      sum[0] += partial[chunk * a.columns + column];
+  sumOverY(sum);
   if (threadIdx.y == 0 && column < a.columns)
-    writeColumn(a, column, sum);
+    writeColumn(a, column, sum[0]);
 }
 
 template <typename T, int N>
 cudaError_t launch(const ColumnSumArguments &a, float *partial,
                    cudaStream_t stream) {
-  const Partition p = cut(a, N);
+  const Partition p = cut(a, N, N * sizeof(T));
   const dim3 block(p.lanes, p.rowLanes);
   sumChunks<T, N><<<dim3(p.tiles, p.chunks), block, 0, stream>>>(
-      a, p.run, p.runs, partial);
+      a, p.rowsPerChunk, partial);
   if (p.chunks > 1)
     sumPartials<<<(a.columns + 31) / 32, dim3(32, kThreads / 32), 0, stream>>>(
         a, partial, static_cast<int>(p.chunks));

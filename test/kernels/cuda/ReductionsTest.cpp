@@ -80,10 +80,19 @@ TEST(CudaColumnSum, FollowsStrides) {
   }
 }
 
+TEST(CudaColumnSum, SumsLowMatricesAtOnce) {
+  ORRERY_NEED_CUDA();
+  for (ElementType type : kFloatTypes)
+    for (int64_t rows : {264, 396, 1024, 2049})
+      for (int64_t columns : {16, 1600, 6400})
+        checkColumnSum(type, rows, columns, columns, 1, 0);
+}
+
 TEST(CudaColumnSum, SumsTallMatrices) {
   ORRERY_NEED_CUDA();
   checkColumnSum(ElementType::F32, 32768, 1, 1, 1, 0);
   checkColumnSum(ElementType::BF16, 32768, 96, 96, 1, 0);
+  checkColumnSum(ElementType::BF16, 16384, 4800, 4800, 1, 0);
   // More chunks than scratch has: several runs a thread.
   checkColumnSum(ElementType::BF16, 3000001, 1, 1, 1, 0);
   checkColumnSum(ElementType::F32, 300007, 8, 8, 1, 0);
