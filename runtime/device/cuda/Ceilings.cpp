@@ -98,6 +98,13 @@ absl::StatusOr<double> bytesPerSecond(int64_t available) {
   return 2.0 * static_cast<double>(bytes) / *seconds;
 }
 
+// 0 where others took the memory in the meantime.
+absl::StatusOr<double> orUnknown(absl::StatusOr<double> rate) {
+  if (absl::IsResourceExhausted(rate.status()))
+    return 0;
+  return rate;
+}
+
 } // namespace
 
 absl::StatusOr<DeviceCeilings> measureCeilings(PlanGemms &gemms) {
@@ -106,12 +113,12 @@ absl::StatusOr<DeviceCeilings> measureCeilings(PlanGemms &gemms) {
     return available.status();
   DeviceCeilings ceilings;
   if (!gemms.empty()) {
-    absl::StatusOr<double> flops = flopsPerSecond(gemms, *available);
+    absl::StatusOr<double> flops = orUnknown(flopsPerSecond(gemms, *available));
     if (!flops.ok())
       return flops.status();
     ceilings.flopsPerSecond = *flops;
   }
-  absl::StatusOr<double> bytes = bytesPerSecond(*available);
+  absl::StatusOr<double> bytes = orUnknown(bytesPerSecond(*available));
   if (!bytes.ok())
     return bytes.status();
   ceilings.bytesPerSecond = *bytes;

@@ -53,10 +53,8 @@ absl::StatusOr<GemmOperands> GemmOperands::create(const GemmProblem &problem,
   const int64_t first = rounded(workspaceBytes);
   absl::StatusOr<DeviceMemory> memory =
       allocateDevice(first + count * layout.bytes, "tuning matrix products");
-  if (!memory.ok()) {
-    static_cast<void>(cudaGetLastError()); // it is told to the caller here
+  if (!memory.ok())
     return memory.status();
-  }
   GemmOperands operands;
   operands.memory = std::move(*memory);
   std::byte *at = static_cast<std::byte *>(operands.memory.get()) + first;

@@ -42,15 +42,18 @@ using GraphExec = Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 using DeviceMemory = Owned<void *, cudaFree>;
 using PinnedMemory = Owned<void *, cudaFreeHost>;
 
-/// Nothing for 0 bytes. ResourceExhausted names `what` and the bytes.
+/// Nothing for 0 bytes. ResourceExhausted names `what` and the bytes; a launch
+/// that comes next does not hear of it.
 inline absl::StatusOr<DeviceMemory> allocateDevice(int64_t bytes,
                                                    absl::string_view what) {
   void *memory = nullptr;
   if (bytes > 0)
     if (cudaError_t error = cudaMalloc(&memory, static_cast<size_t>(bytes));
-        error != cudaSuccess)
+        error != cudaSuccess) {
+      static_cast<void>(cudaGetLastError()); // the status says it
       return toStatus(error, absl::StrCat("cannot allocate ", bytes,
                                           " bytes of GPU memory for ", what));
+    }
   return DeviceMemory(memory);
 }
 

@@ -101,13 +101,14 @@ absl::Status PlanGemms::choose(const std::string &cache) {
                !algorithms.find(problem.key());
       });
   if (unknown > 0)
-    spdlog::info("measuring {} matrix products on this GPU, once for '{}'",
-                 unknown, cache);
+    spdlog::info("measuring {} matrix products on this GPU{}", unknown,
+                 cache.empty() ? "" : ", once for '" + cache + "'");
   if (absl::Status status = library->choose(problems, algorithms); !status.ok())
     return status;
   if (!cache.empty() && algorithms.text() != before)
     if (absl::Status status = algorithms.save(cache); !status.ok())
-      spdlog::warn("{}; the next run chooses matrix products again",
+      spdlog::warn("{}; the next run chooses matrix products again, and may "
+                   "give other bits",
                    std::string(status.message()));
   return absl::OkStatus();
 }

@@ -93,6 +93,12 @@ void prepareShape(const plan::AttentionShape &from, const plan::View &q,
 template <typename Op>
 absl::Status prepareOperands(const Op &op, PrepareContext &context,
                              Operands &operands) {
+  // The kernels find a query's keys by its own head and positions.
+  if (op.k().shape(0) != op.q().shape(0) || op.k().shape(2) != op.q().shape(2))
+    return absl::UnimplementedError(
+        absl::StrCat("queries [", absl::StrJoin(op.q().shape(), ", "),
+                     "] and keys [", absl::StrJoin(op.k().shape(), ", "),
+                     "] must have as many positions and heads"));
   prepareShape(op.shape(), op.q(), context, operands);
   operands.lse = context.place(op.lse());
   absl::Status status = checkContiguous(op.lse(), "lse");

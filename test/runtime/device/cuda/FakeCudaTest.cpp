@@ -155,6 +155,31 @@ TEST(FakeCuda, APlanThatDoesNotFitIsRefusedWithTheSizes) {
     EXPECT_NE(status.message().find(part), std::string::npos) << status;
 }
 
+TEST(FakeCuda, AttentionWithFewerHeadsOfKeysIsRefused) {
+  plan::Plan plan = forGpus(planFromText(kStreamsPlan));
+  plan::Attention *attention = plan.mutable_classes(0)
+                                   ->mutable_programs(0)
+                                   ->add_instructions()
+                                   ->mutable_attention();
+  auto shape = [](plan::View *view, std::initializer_list<int64_t> sizes) {
+    view->set_type(plan::F32);
+    view->mutable_shape()->Assign(sizes.begin(), sizes.end());
+    view->mutable_strides()->Resize(static_cast<int>(sizes.size()), 1);
+    for (int d = view->shape_size() - 1; d > 0; --d)
+      view->set_strides(d - 1, view->strides(d) * view->shape(d));
+  };
+  for (plan::View *view : {attention->mutable_q(), attention->mutable_o()})
+    shape(view, {4, 1, 2, 8});
+  for (plan::View *view : {attention->mutable_k(), attention->mutable_v()})
+    shape(view, {4, 1, 1, 8});
+  shape(attention->mutable_lse(), {1, 2, 4});
+  absl::Status status = PlanJob(plan).run(1, {1}, false);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+  EXPECT_NE(status.message().find("queries [4, 1, 2, 8] and keys [4, 1, 1, 8]"),
+            std::string::npos)
+      << status;
+}
+
 // The pretend GPU is worth its name: without events it gives wrong orders.
 TEST(FakeCuda, RunsUnorderedWorkInAnyOrder) {
   std::set<std::string> seen;
