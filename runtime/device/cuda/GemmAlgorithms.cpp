@@ -66,11 +66,6 @@ void GemmAlgorithms::set(const std::string &key, const GemmChoice &choice) {
   choices[key] = choice;
 }
 
-void GemmAlgorithms::merge(const GemmAlgorithms &other) {
-  if (other.on == on)
-    choices.insert(other.choices.begin(), other.choices.end());
-}
-
 std::string GemmAlgorithms::text() const {
   std::string out = absl::StrCat(kTitle, "\n", kPlatform, on, "\n");
   for (const auto &[key, choice] : choices) {

@@ -37,9 +37,6 @@ public:
   /// Null where there is none.
   const GemmChoice *find(const std::string &key) const;
   void set(const std::string &key, const GemmChoice &choice);
-  void erase(const std::string &key) { choices.erase(key); }
-  /// Takes over what is missing here; nothing from another platform.
-  void merge(const GemmAlgorithms &other);
 
   /// The same text for the same choices.
   std::string text() const;

@@ -143,17 +143,6 @@ TEST(GemmAlgorithms, RefuseTextThatIsNotTheirs) {
   EXPECT_FALSE(GemmAlgorithms::parse("checksum 0\n").ok());
 }
 
-TEST(GemmAlgorithms, MergeWithoutReplacing) {
-  GemmAlgorithms mine("a library, a GPU");
-  mine.set(aProblem().key(), {{7}, false, 1});
-  mine.merge(someAlgorithms());
-  EXPECT_EQ(mine.size(), 2u);
-  EXPECT_EQ(mine.find(aProblem().key())->algorithm[0], 7u);
-  GemmAlgorithms other("another GPU");
-  other.merge(someAlgorithms());
-  EXPECT_EQ(other.size(), 0u);
-}
-
 TEST(GemmAlgorithms, SurviveAFile) {
   const std::string path = testing::TempDir() + "gemm-algorithms-test";
   std::remove(path.c_str());
