@@ -117,10 +117,13 @@ static bool fitRowWithSums(GpuShape &shape, FusedOp fused,
   constexpr int64_t kMultiprocessors = 132; // of an H100 or H200
   constexpr int64_t kThreads = 512, kInFlight = 28 << 10, kMostAhead = 4;
   shape.keepsSums = true;
-  shape.chunks = count <= kThreads ? 1 : 2;
+  shape.chunks =
+      count <= kThreads
+          ? 1
+          : std::max<int64_t>(2, llvm::divideCeil(count, 2 * kThreads));
   int64_t row = llvm::divideCeil(count, shape.chunks);
   row = row <= kWarp ? llvm::PowerOf2Ceil(row) : llvm::alignTo(row, kWarp);
-  if (row > 2 * kThreads)
+  if (space.columns > GpuShape::kMaxResident)
     return false;
   int64_t loaded = 0;
   for (Value value : largeOperands(fused, space, /*outputs=*/false))

@@ -1,6 +1,7 @@
 // Every kernel case on the machine's GPU against the interpreter.
 #include "test/passes/emit/kernel/CudaRunner.h"
 #include "test/passes/emit/kernel/KernelCases.h"
+#include "test/passes/emit/kernel/SumCases.h"
 
 #include <gtest/gtest.h>
 
@@ -67,6 +68,28 @@ INSTANTIATE_TEST_SUITE_P(
                                      50304),
                      testing::Values("f32", "bf16", "f16")),
     nameOf);
+
+TEST(CudaKernel, KeepsSumsOverRows) {
+  if (std::string why = whyNoCuda(); !why.empty())
+    GTEST_SKIP() << why;
+  for (const SumCase &one : kSumCases)
+    for (std::string element : {"f32", "bf16", "f16"}) {
+      SCOPED_TRACE(one.name + std::string(" ") + std::to_string(one.rows) +
+                   " x " + std::to_string(one.columns) + " " + element);
+      FusedProgram program(withSizes(kSumSignature, one, element),
+                           withSizes(one.body, one, element), {},
+                           cudaBackend());
+      Tensors inputs = program->makeInputs(8, -0.5, 0.5);
+      Tensors expected = program->expected(inputs);
+      Tensors usual = program->run(inputs);
+      for (size_t i = 0; i < usual.size(); ++i)
+        EXPECT_LT(distance(usual[i], expected[i]), tolerance(element))
+            << "result " << i;
+      for (int64_t blocks : {1, 2, 1000})
+        expectSameBits(program->run(inputs, {}, /*inPlace=*/true, blocks),
+                       usual);
+    }
+}
 
 //===----------------------------------------------------------------------===//
 // Functions

@@ -3,6 +3,7 @@
 #include "passes/emit/kernel/gpu/PtxCode.h"
 #include "test/passes/emit/kernel/KernelCases.h"
 #include "test/passes/emit/kernel/SimulatedGpu.h"
+#include "test/passes/emit/kernel/SumCases.h"
 
 #include <array>
 #include <gtest/gtest.h>
@@ -119,79 +120,31 @@ TEST(GpuKernel, TakesASoftmaxInOneWalk) {
   }
 }
 
-/// Like a norm's backward: a result for each element, two sums over rows; a
-/// number of each row and of each column.
-static const char *const kGradWithSums = R"(
-  %f = dfg.cast %x : tensor<RxCxT> to tensor<RxCxf32>
-  %wf = dfg.cast %w : tensor<CxT> to tensor<Cxf32>
-  %wb = dfg.broadcast %wf {dims = array<i64: 1>} : tensor<Cxf32> to tensor<RxCxf32>
-  %h = dfg.mul %f, %wb : tensor<RxCxf32>
-  %s = dfg.reduce sum %h {dims = array<i64: 1>} : tensor<RxCxf32> -> tensor<Rxf32>
-  %t = dfg.mul %s, %r : tensor<Rxf32>
-  %b = dfg.broadcast %t {dims = array<i64: 0>} : tensor<Rxf32> to tensor<RxCxf32>
-  %d = dfg.mul %f, %b : tensor<RxCxf32>
-  %g = dfg.cast %y : tensor<RxCxT> to tensor<RxCxf32>
-  %z = dfg.add %d, %g : tensor<RxCxf32>
-  %n = dfg.cast %z : tensor<RxCxf32> to tensor<RxCxT>
-  %p = dfg.partial_sum %n : tensor<RxCxT> -> tensor<PxCxf32>
-  %q = dfg.partial_sum %g : tensor<RxCxf32> -> tensor<PxCxf32>
-  "test.use"(%n, %p, %q) : (tensor<RxCxT>, tensor<PxCxf32>, tensor<PxCxf32>) -> ())";
-
-/// A bias' gradient: no row is reduced.
-static const char *const kBiasWithSum = R"(
-  %b = dfg.broadcast %w {dims = array<i64: 1>} : tensor<CxT> to tensor<RxCxT>
-  %n = dfg.mul %x, %b : tensor<RxCxT>
-  %p = dfg.partial_sum %n : tensor<RxCxT> -> tensor<PxCxf32>
-  "test.use"(%n, %p) : (tensor<RxCxT>, tensor<PxCxf32>) -> ())";
-
-static FusedProgram makeSums(const char *text, int64_t rows, int64_t parts,
-                             int64_t columns, const std::string &element,
+static FusedProgram makeSums(const SumCase &one, const std::string &element,
                              const Backend &backend) {
-  std::string body(text), signature("%x: tensor<RxCxT>, %y: tensor<RxCxT>, "
-                                    "%w: tensor<CxT>, %r: tensor<Rxf32>");
-  auto replace = [&](char before, char mark, char after,
-                     const std::string &value) {
-    for (std::string *one : {&body, &signature})
-      for (size_t at; (at = one->find({before, mark, after})) != one->npos;)
-        one->replace(at + 1, 1, value);
-  };
-  for (auto [mark, size] : {std::pair{'R', rows}, {'P', parts}, {'C', columns}})
-    for (char before : {'<', 'x'})
-      replace(before, mark, 'x', std::to_string(size));
-  replace('x', 'T', '>', element);
-  return FusedProgram(signature, body, {}, backend);
-}
-
-static void checkSums(const char *text, int64_t rows, int64_t parts,
-                      int64_t columns, const std::string &element) {
-  FusedProgram program =
-      makeSums(text, rows, parts, columns, element, simulatedGpu());
-  FusedProgram backwards =
-      makeSums(text, rows, parts, columns, element, simulatedGpu(true));
-  EXPECT_EQ(program->getCall().rows, parts);
-  EXPECT_EQ(program->getInfo().rowsPerBlock, 1);
-  Tensors inputs = program->makeInputs(8, -0.5, 0.5);
-  Tensors expected = program->expected(inputs), usual = program->run(inputs);
-  for (size_t i = 0; i < usual.size(); ++i)
-    EXPECT_LT(distance(usual[i], expected[i]), element == "f32" ? 4e-6 : 0.04)
-        << "result " << i << " of " << rows << " x " << columns << " "
-        << element << " in " << parts << " parts";
-  for (int64_t blocks : {1, 2})
-    expectSameBits(backwards->run(inputs, {}, /*inPlace=*/true, blocks), usual);
+  return FusedProgram(withSizes(kSumSignature, one, element),
+                      withSizes(one.body, one, element), {}, backend);
 }
 
 TEST(GpuKernel, KeepsSumsOverRows) {
-  for (auto [rows, parts, columns] :
-       {std::array{24, 8, 768}, std::array{23, 5, 64}, std::array{9, 9, 7},
-        std::array{7, 1, 1600}, std::array{13, 4, 4096}, std::array{11, 3, 1},
-        std::array{67, 4, 768}, std::array{60, 5, 48}})
+  for (const SumCase &one : kSumCases)
     for (std::string element : {"f32", "bf16"}) {
-      checkSums(kGradWithSums, rows, parts, columns, element);
-      checkSums(kBiasWithSum, rows, parts, columns, element);
+      SCOPED_TRACE(one.name + std::string(" ") + std::to_string(one.rows) +
+                   " x " + std::to_string(one.columns) + " " + element);
+      FusedProgram program = makeSums(one, element, simulatedGpu());
+      FusedProgram backwards = makeSums(one, element, simulatedGpu(true));
+      EXPECT_EQ(program->getCall().rows, one.parts);
+      EXPECT_EQ(program->getInfo().rowsPerBlock, 1);
+      Tensors inputs = program->makeInputs(8, -0.5, 0.5);
+      Tensors expected = program->expected(inputs);
+      Tensors usual = program->run(inputs);
+      for (size_t i = 0; i < usual.size(); ++i)
+        EXPECT_LT(distance(usual[i], expected[i]), tolerance(element))
+            << "result " << i;
+      for (int64_t blocks : {1, 2})
+        expectSameBits(backwards->run(inputs, {}, /*inPlace=*/true, blocks),
+                       usual);
     }
-  checkSums(kGradWithSums, 9, 2, 12288, "bf16");
-  checkSums(kBiasWithSum, 9, 2, 16384, "bf16");
-  checkSums(kBiasWithSum, 15, 2, 4104, "f16");
 }
 
 TEST(GpuKernel, SharesOutRowsThatFillTheirBlocks) {
@@ -381,7 +334,8 @@ TEST(Ptx, KeepsSumsOverRowsInRegisters) {
        {std::array{264, 768}, std::array{396, 1600}, std::array{264, 2304},
         std::array{264, 3072}, std::array{264, 4096}, std::array{264, 6400}}) {
     Assembly assembly;
-    makeSums(kGradWithSums, 16384, parts, columns, "bf16", assembler(assembly));
+    makeSums({"GradSums", kGradWithSums, 16384, parts, columns}, "bf16",
+             assembler(assembly));
     EXPECT_NE(assembly.report.find("0 bytes stack frame, 0 bytes spill stores"),
               std::string::npos)
         << columns << "\n"

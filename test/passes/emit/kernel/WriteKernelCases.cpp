@@ -3,10 +3,12 @@
 //   write-kernel-cases FOLDER TARGET [COLUMNS…]
 //
 // writes a file for each case of KernelCases.h, each number of columns and each
-// element type, with code for TARGET, such as sm_90.
+// element type, and for each case of SumCases.h with such a number, with code
+// for TARGET, such as sm_90.
 #include "test/passes/emit/kernel/KernelCase.pb.h"
 #include "test/passes/emit/kernel/KernelCases.h"
 #include "test/passes/emit/kernel/KernelRun.h"
+#include "test/passes/emit/kernel/SumCases.h"
 
 #include <filesystem>
 #include <fstream>
@@ -107,7 +109,7 @@ void setOperands(const Recording &from, const Tensors &expected,
   to.set_rows(kernel.getCall().rows);
 }
 
-test::KernelCase record(const Case &one, int64_t columns,
+test::KernelCase record(const std::string &signature, const std::string &body,
                         const std::string &element, const std::string &target) {
   RankContext context;
   context.microbatch = 2;
@@ -116,8 +118,7 @@ test::KernelCase record(const Case &one, int64_t columns,
   result.set_tolerance(tolerance(element));
   for (bool aligned : {true, false}) {
     auto recording = std::make_shared<Recording>();
-    FusedProgram program(withTypes(one.signature, columns, element),
-                         withTypes(one.body, columns, element), context,
+    FusedProgram program(signature, body, context,
                          recordingBackend(recording, target),
                          aligned ? 0 : result.misalignment());
     setCode(*recording, target,
@@ -153,16 +154,29 @@ int main(int argc, char **argv) {
     sizes = {1, 7, 64, 768, 1000, 1600, 4096};
   std::error_code error;
   std::filesystem::create_directories(folder, error);
+  bool isWritten = true;
+  auto write = [&](const std::string &name, const std::string &signature,
+                   const std::string &body, const std::string &element) {
+    std::ofstream file(folder / (name + ".case"), std::ios::binary);
+    if (record(signature, body, element, argv[2]).SerializeToOstream(&file) &&
+        file.flush())
+      return;
+    llvm::errs() << "write-kernel-cases: cannot write " << name << ".case in "
+                 << folder.string() << "\n";
+    isWritten = false;
+  };
   for (int64_t columns : sizes)
-    for (const char *element : {"f32", "bf16", "f16"})
-      for (const Case &one : kCases) {
-        const std::string name = one.name + std::to_string(columns) + element;
-        std::ofstream file(folder / (name + ".case"), std::ios::binary);
-        if (!record(one, columns, element, argv[2]).SerializeToOstream(&file) ||
-            !file.flush()) {
-          llvm::errs() << "write-kernel-cases: cannot write " << name
-                       << ".case in " << folder.string() << "\n";
-          return 1;
-        }
-      }
+    for (const char *element : {"f32", "bf16", "f16"}) {
+      for (const Case &one : kCases)
+        write(one.name + std::to_string(columns) + element,
+              withTypes(one.signature, columns, element),
+              withTypes(one.body, columns, element), element);
+      for (const SumCase &one : kSumCases)
+        if (one.columns == columns)
+          write(one.name + std::to_string(one.rows) + "x" +
+                    std::to_string(columns) + element,
+                withSizes(kSumSignature, one, element),
+                withSizes(one.body, one, element), element);
+    }
+  return isWritten ? 0 : 1;
 }
