@@ -38,16 +38,17 @@ BenchmarkResult benchmarkOf(const job::JobSpec &job, int64_t samples,
 std::string benchmarkLine(const BenchmarkResult &result, int ranks,
                           int64_t memoryBytes, double firstLoss,
                           double lastLoss) {
-  auto rounded = [](double value, double unit) {
-    return std::round(value / unit) * unit;
+  // By a division, whose result is the number nearest to the decimal one.
+  auto rounded = [](double value, double perUnit) {
+    return std::round(value * perUnit) / perUnit;
   };
   const nlohmann::ordered_json json = {
       {"impl", "orrery"},
       {"world", ranks},
-      {"step_ms", rounded(result.milliseconds, 0.01)},
+      {"step_ms", rounded(result.milliseconds, 100)},
       {"tok_s", std::round(result.tokensPerSecond)},
-      {"tflops_gpu", rounded(result.teraflopsPerRank, 0.1)},
-      {"mem_gib", rounded(static_cast<double>(memoryBytes) / (1 << 30), 0.1)},
+      {"tflops_gpu", rounded(result.teraflopsPerRank, 10)},
+      {"mem_gib", rounded(static_cast<double>(memoryBytes) / (1 << 30), 10)},
       {"loss0", firstLoss},
       {"lossN", lastLoss},
       {"steps", result.steps}};

@@ -12,8 +12,10 @@ namespace orrery::runtime {
 
 /// Floating-point operations of one training step that the model needs, without
 /// recomputation: 72 t L h^2 (1 + s / 6h + V / 12 L h) for t tokens, as for a
-/// GPT whose hidden layer is 4h wide. Source: D. Narayanan et al., SC 2021,
-/// equation 3, with the factor 96 of recomputation replaced by 72.
+/// GPT whose hidden layer is 4h wide, whose vocabulary has V tokens with its
+/// padding, and whose attention is counted whole, causal or not. Source: D.
+/// Narayanan et al., SC 2021, equation 3, with the factor 96 of recomputation
+/// replaced by 72.
 double modelFlops(const job::JobSpec &job, int64_t samples);
 
 struct BenchmarkResult {

@@ -47,11 +47,12 @@ bool liesIn(const std::string &checkpoint, const std::string &folder) {
 } // namespace
 
 Trainer::Trainer(const plan::Plan &plan, const RunOptions &options,
-                 RankExecutor &executor, CommunicatorFactory &factory)
+                 RankExecutor &executor, CommunicatorFactory &factory,
+                 Trace *trace)
     : plan(plan), job(withOptions(plan.job(), options)), options(options),
       executor(executor), factory(factory), world(factory.world()),
-      line(plan.job().train().train_iters(),
-           plan.job().runtime().log_interval()) {}
+      trace(trace), line(plan.job().train().train_iters(),
+                         plan.job().runtime().log_interval()) {}
 
 absl::Status Trainer::alone(const absl::Status &status) {
   if (!status.ok())
@@ -216,6 +217,8 @@ absl::Status Trainer::step() {
       [&](int64_t microbatch, BatchView view) {
         return streams.fill(Split::Train, consumed, microbatch, view);
       });
+  if (profiled)
+    executor.device().setTrace(trace);
   if (!result.ok())
     return alone(result.status());
   record.skipped = scaler->update(result->overflow);
@@ -240,7 +243,7 @@ absl::Status Trainer::step() {
                             .count();
   if (!profiled)
     measured.milliseconds.push_back(record.milliseconds);
-  if (measured.milliseconds.size() == 1)
+  if (!measured.firstLoss)
     measured.firstLoss = record.lmLoss;
   measured.lastLoss = record.lmLoss;
   return alone(report(record));
@@ -253,9 +256,10 @@ absl::Status Trainer::reportSpeed() {
       !status.ok())
     return status;
   if (speaks())
-    printLine(benchmarkLine(
-        benchmarkOf(job, batch.samples, measured.milliseconds), world.size(),
-        static_cast<int64_t>(bytes), measured.firstLoss, measured.lastLoss));
+    printLine(
+        benchmarkLine(benchmarkOf(job, batch.samples, measured.milliseconds),
+                      world.size(), static_cast<int64_t>(bytes),
+                      measured.firstLoss.value_or(0), measured.lastLoss));
   return absl::OkStatus();
 }
 
@@ -372,17 +376,17 @@ absl::Status Trainer::loop() {
     if (absl::Status status = afterStep(stop); !status.ok())
       return status;
   }
-  if (stop)
-    return absl::OkStatus();
-  return finish();
-}
-
-absl::Status Trainer::finish() {
+  if (!stop && !options.benchmark)
+    if (absl::Status status = finish(); !status.ok())
+      return status;
+  // Behind what must not be lost.
   if (options.profile && !profileTrace.all().empty())
     if (absl::Status status = reportProfile(); !status.ok())
       return status;
-  if (options.benchmark)
-    return reportSpeed();
+  return options.benchmark ? reportSpeed() : absl::OkStatus();
+}
+
+absl::Status Trainer::finish() {
   const bool whole = state.step >= job.train().train_iters();
   if (whole && streams.available(Split::Valid))
     if (absl::Status status =
@@ -426,7 +430,8 @@ absl::Status runPlan(const RunOptions &options, CommunicatorFactory &factory) {
     trace.start();
     (*executor)->device().setTrace(&trace);
   }
-  Trainer trainer(*plan, options, **executor, factory);
+  Trainer trainer(*plan, options, **executor, factory,
+                  options.trace.empty() ? nullptr : &trace);
   if (absl::Status status = trainer.run(); !status.ok())
     return status;
   if (options.trace.empty())

@@ -31,9 +31,10 @@ namespace orrery::runtime {
 /// the optimizer's step.
 class Trainer {
 public:
-  /// `plan` and `executor` must outlive the trainer.
+  /// `plan` and `executor` must outlive the trainer. `trace`: of the whole run,
+  /// which the device has already; a profiled step is not in it. Null: none.
   Trainer(const plan::Plan &plan, const RunOptions &options,
-          RankExecutor &executor, CommunicatorFactory &factory);
+          RankExecutor &executor, CommunicatorFactory &factory, Trace *trace);
 
   /// Errors as in Agreement.h, except that a failure inside a step ends all
   /// ranks through the factory.
@@ -66,6 +67,7 @@ private:
   RankExecutor &executor;
   CommunicatorFactory &factory;
   Communicator &world;
+  Trace *trace;
 
   TrainingState state;
   std::optional<MicrobatchCalculator> calculator;
@@ -83,7 +85,8 @@ private:
   Trace profileTrace; // of the last step, when it is profiled
   struct {
     std::vector<double> milliseconds; // of all steps but a profiled one
-    double firstLoss = 0, lastLoss = 0;
+    std::optional<double> firstLoss;
+    double lastLoss = 0;
   } measured;
 };
 

@@ -68,5 +68,15 @@ TEST(Benchmark, TakesTheMedianOfTheSecondHalf) {
   EXPECT_DOUBLE_EQ(result.teraflopsPerRank, 10368000 / 0.2 / 1e12 / 2);
 }
 
+TEST(Benchmark, PrintsDecimalsThatPeopleRead) {
+  BenchmarkResult result;
+  result.milliseconds = 21.8349;
+  result.teraflopsPerRank = 0.3049;
+  const std::string line = benchmarkLine(result, 1, int64_t(3) << 28, 2, 1);
+  EXPECT_NE(line.find("\"step_ms\":21.83,"), std::string::npos) << line;
+  EXPECT_NE(line.find("\"tflops_gpu\":0.3,"), std::string::npos) << line;
+  EXPECT_NE(line.find("\"mem_gib\":0.8,"), std::string::npos) << line;
+}
+
 } // namespace
 } // namespace orrery::runtime

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
@@ -80,6 +81,47 @@ TEST_F(TrainerTest, TrainsValidatesAndCounts) {
   EXPECT_EQ(lines[5]["consumed_samples"], 20);
   // The gradient does not change much, so the loss falls every step.
   EXPECT_LT(losses(lines).back(), losses(lines).front() - 10);
+}
+
+TEST_F(TrainerTest, ProfilesARunThatItsExitIntervalEnds) {
+  plan::Plan plan = linearPlan(1, 8, 3);
+  plan.mutable_job()->mutable_runtime()->set_exit_interval(4);
+  ASSERT_TRUE(writePlan(plan, path("exits")).ok());
+  RunOptions options;
+  options.plan = path("exits");
+  options.steps = 4;
+  options.profile = true;
+  options.trace = path("trace.json");
+  testing::internal::CaptureStdout();
+  absl::Status status = run(1, options);
+  const std::string out = testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_NE(out.find("rank 0: step "), std::string::npos) << out;
+  // The trace of the run lacks the profiled step and goes on behind it.
+  std::ifstream file(options.trace);
+  std::map<int64_t, int> events;
+  const nlohmann::json whole = nlohmann::json::parse(file);
+  for (const nlohmann::json &event : whole["traceEvents"])
+    if (event["ph"] == "X")
+      ++events[event["args"]["step"].get<int64_t>()];
+  EXPECT_GT(events[3], 0);
+  EXPECT_EQ(events[4], 0);
+  EXPECT_GT(events[0], 0) << "of the validation behind step 4";
+}
+
+TEST_F(TrainerTest, BenchmarksEndWithALineOfTheFirstAndTheLastLoss) {
+  RunOptions options;
+  options.steps = 2;
+  options.profile = options.benchmark = true;
+  testing::internal::CaptureStdout();
+  absl::Status status = run(1, options);
+  const std::string out = testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(status.ok()) << status;
+  const nlohmann::json line = nlohmann::json::parse(
+      out.substr(out.rfind('\n', out.size() - 2) + 1), nullptr, false);
+  ASSERT_TRUE(line.is_object()) << out;
+  EXPECT_GT(line["loss0"], line["lossN"]);
+  EXPECT_EQ(line["steps"], 1) << "the profiled step does not count";
 }
 
 TEST_F(TrainerTest, ReplicasGiveTheSameLosses) {
