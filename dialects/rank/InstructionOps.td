@@ -60,7 +60,7 @@ def Rank_GemmOp : Rank_Instruction<"gemm", [AttrSizedOperandSegments]> {
     products, in elements.
 
     An epilogue works on x = alpha op(A) op(B) before it is written:
-    - `bias`:       C = x + bias, the same for every row
+    - `bias`:       C = x + bias, the same for every row of every product
     - `bias_gelu`:  aux = x + bias, C = gelu(aux), in the tanh form; writes aux
     - `gelu_grad`:  C = x gelu'(aux); reads aux
 
@@ -75,9 +75,9 @@ def Rank_GemmOp : Rank_Instruction<"gemm", [AttrSizedOperandSegments]> {
     ```
     With an epilogue `%x, %w -> %y epilogue bias_gelu bias %b :
     memref<96xf32> aux %z : memref<128x96xf32> {…`.
-    - (C1) an epilogue has beta = 0 and batch = 1; (C2) bias and aux are there
-      exactly where the epilogue uses them; (C3) bias has n elements of C's
-      type in a row; (C4) aux has C's type and layout.
+    - (C1) an epilogue has beta = 0; (C2) bias and aux are there exactly where
+      the epilogue uses them; (C3) bias has n elements of C's type in a row;
+      (C4) aux has C's type and layout, in a batch too.
   }];
   let arguments = (ins AnyMemRef:$a, AnyMemRef:$b, AnyMemRef:$c,
       Optional<AnyMemRef>:$bias, Optional<AnyMemRef>:$aux,
@@ -205,6 +205,10 @@ def Rank_FlatReduceOp : Rank_Instruction<"flat_reduce"> {
 def Rank_CollectiveOp : Rank_Instruction<"collective"> {
   let summary = "Exchanges data with all ranks of a communicator";
   let description = [{
+    Views are contiguous, but an all_gather of one row along dimension 0 may put
+    the members' rows apart: `memref<1x8xf32>` to
+    `memref<4x8xf32, strided<[16, 1]>>`.
+
     Example: `rank.collective all_reduce sum @tp %0 -> %0 {dim = 0 : i64,
         concat = 0 : i64} : memref<8xf32>, memref<8xf32>`
   }];

@@ -88,12 +88,10 @@ LogicalResult LaunchOp::verify() {
 
 LogicalResult GemmOp::verify() {
   Epilogue epilogue = getEpilogue();
-  if (epilogue != Epilogue::None &&
-      (!getBeta().isZero() || getBatch() != 1)) // C1
+  if (epilogue != Epilogue::None && !getBeta().isZero()) // C1
     return emitOpError("with epilogue ")
            << stringifyEpilogue(epilogue) << " has beta "
-           << getBeta().convertToDouble() << " and batch " << getBatch()
-           << ", expected 0 and 1";
+           << getBeta().convertToDouble() << ", expected 0";
   auto present = [&](StringRef what, Value operand,
                      bool used) -> LogicalResult {
     if (static_cast<bool>(operand) == used) // C2

@@ -81,9 +81,21 @@ absl::Status DimensionCollective::create(Kind kind, Reduction reduction,
   return absl::OkStatus();
 }
 
+absl::Status DimensionCollective::spread(int64_t distance) {
+  if (todo.kind != Kind::AllGather || todo.after.outer != 1)
+    return absl::InvalidArgumentError(
+        "only parts of an all-gather along dimension 0 may lie apart");
+  if (distance < todo.count)
+    return absl::InvalidArgumentError(
+        absl::StrCat("parts of ", todo.count, " elements overlap ", distance,
+                     " elements apart"));
+  todo.distance = distance == todo.count ? 0 : distance;
+  return absl::OkStatus();
+}
+
 absl::Status DimensionCollective::run(Communicator &group, const void *in,
                                       void *out, void *scratchMemory) const {
-  const auto &[kind, reduction, type, count, before, after] = todo;
+  const auto &[kind, reduction, type, count, before, after, distance] = todo;
   if (kind == Kind::AllReduce)
     return group.allReduce(in, out, count, type, reduction);
   std::byte *memory = static_cast<std::byte *>(scratchMemory);
@@ -94,7 +106,7 @@ absl::Status DimensionCollective::run(Communicator &group, const void *in,
     from = memory;
     memory += before.bytes();
   }
-  if (after.needed())
+  if (after.needed() || distance)
     to = memory;
   absl::Status status;
   switch (kind) {
@@ -112,6 +124,11 @@ absl::Status DimensionCollective::run(Communicator &group, const void *in,
   }
   if (status.ok() && after.needed())
     after.unpack(memory, static_cast<std::byte *>(out));
+  if (status.ok() && distance)
+    for (int64_t part = 0; part < after.parts; ++part)
+      std::memcpy(static_cast<std::byte *>(out) +
+                      part * distance * elementBytes(type),
+                  memory + part * after.run, after.run);
   return status;
 }
 

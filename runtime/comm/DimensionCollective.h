@@ -47,6 +47,9 @@ public:
     plan::ElementType type = plan::F32;
     int64_t count = 0; // of the flat collective
     Interleave before, after;
+    // Elements from one member's part to the next in the output of an AllGather
+    // along dimension 0; 0: side by side.
+    int64_t distance = 0;
   };
 
   DimensionCollective() = default;
@@ -60,12 +63,19 @@ public:
                              int concatDimension, int members,
                              DimensionCollective &out);
 
+  /// Of an AllGather along dimension 0: the parts of `out` begin `distance`
+  /// elements apart, and what lies between them stays. InvalidArgument where
+  /// parts would overlap, or for another collective.
+  absl::Status spread(int64_t distance);
+
   const Steps &steps() const { return todo; }
   int64_t scratchBytes() const {
-    return todo.before.bytes() + todo.after.bytes();
+    return todo.before.bytes() + todo.after.bytes() +
+           (todo.distance ? todo.after.run * todo.after.parts : 0);
   }
 
-  /// `in` and `out` are contiguous; they may be the same for AllReduce only.
+  /// `in` and `out` are contiguous but for what spread() says; they may be the
+  /// same for AllReduce only.
   absl::Status run(Communicator &group, const void *in, void *out,
                    void *scratchMemory) const;
 

@@ -134,9 +134,8 @@ absl::Status InstructionChecker::checkEpilogue(const plan::Gemm &op) {
   if (!plan::Gemm::Epilogue_IsValid(op.epilogue()))
     return fault("epilogue ", op.epilogue(), " is not known");
   const std::string &name = plan::Gemm::Epilogue_Name(op.epilogue());
-  if (op.epilogue() != plan::Gemm::NONE && (op.beta() != 0 || op.batch() != 1))
-    return fault("epilogue ", name, " with beta ", op.beta(), " and batch ",
-                 op.batch(), ", expected 0 and 1");
+  if (op.epilogue() != plan::Gemm::NONE && op.beta() != 0)
+    return fault("epilogue ", name, " with beta ", op.beta(), ", expected 0");
   bool usesBias = op.epilogue() == plan::Gemm::BIAS ||
                   op.epilogue() == plan::Gemm::BIAS_GELU;
   bool usesAux = op.epilogue() == plan::Gemm::BIAS_GELU ||
@@ -158,7 +157,8 @@ absl::Status InstructionChecker::checkEpilogue(const plan::Gemm &op) {
       viewElements(op.aux()) != viewElements(op.c()))
     return fault("operand aux ", viewText(op.aux()), " must be as c ",
                  viewText(op.c()));
-  return checkMatrix("aux", op.aux(), false, op.m(), op.n(), op.ldc(), 1, 0);
+  return checkMatrix("aux", op.aux(), false, op.m(), op.n(), op.ldc(),
+                     op.batch(), op.stride_c());
 }
 
 absl::Status InstructionChecker::checkHeads(const plan::AttentionShape &shape,

@@ -16,10 +16,12 @@ struct DeviceCall {
   Reduction reduction = Reduction::Sum;
   plan::ElementType type = plan::F32;
   int64_t count = 0;
+  // Of AllGather: elements from part to part of the output; 0: side by side.
+  int64_t distance = 0;
 
   bool operator==(const DeviceCall &) const = default;
   absl::Status run(const void *in, void *out, cudaStream_t stream) const;
-  /// Bytes of the larger of input and output.
+  /// Bytes of the larger of input and output, gaps included.
   int64_t bytes() const;
 };
 

@@ -64,6 +64,18 @@ absl::Status DeviceCollective::create(const DeviceGroup &group, Kind kind,
   return absl::OkStatus();
 }
 
+absl::Status DeviceCollective::spread(int64_t distance) {
+  if (flat.kind != Kind::AllGather || after.needed())
+    return absl::InvalidArgumentError(
+        "only parts of an all-gather along dimension 0 may lie apart");
+  if (distance < flat.count)
+    return absl::InvalidArgumentError(
+        absl::StrCat("parts of ", flat.count, " elements overlap ", distance,
+                     " elements apart"));
+  flat.distance = distance == flat.count ? 0 : distance;
+  return absl::OkStatus();
+}
+
 int64_t DeviceCollective::scratchBytes() const {
   return aligned(before.bytes()) + aligned(after.bytes());
 }

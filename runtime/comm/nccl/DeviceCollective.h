@@ -23,11 +23,15 @@ public:
                              std::span<const int64_t> shape, int dimension,
                              int concatDimension, DeviceCollective &out);
 
+  /// As DimensionCollective::spread.
+  absl::Status spread(int64_t distance);
+
   int64_t scratchBytes() const;
   /// The call of the group, to warm NCCL up with.
   const DeviceCall &call() const { return flat; }
 
-  /// `in` and `out` are contiguous; they may be the same for AllReduce only.
+  /// `in` and `out` are contiguous but for what spread() says; they may be the
+  /// same for AllReduce only.
   /// `scratch`: aligned to 256 bytes, not used by others until this is done.
   absl::Status run(const void *in, void *out, void *scratch,
                    cudaStream_t stream) const;

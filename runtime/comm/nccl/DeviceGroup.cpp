@@ -104,8 +104,9 @@ absl::Status DeviceGroup::reduceScatter(const void *in, void *out,
                "ncclReduceScatter");
 }
 
-absl::Status DeviceGroup::allToAll(const void *in, void *out, int64_t count,
-                                   plan::ElementType type,
+absl::Status DeviceGroup::exchange(const void *in, int64_t inDistance,
+                                   void *out, int64_t outDistance,
+                                   int64_t count, plan::ElementType type,
                                    cudaStream_t stream) const {
   ncclDataType_t elements;
   if (absl::Status status = ncclType(type, elements); !status.ok())
@@ -114,15 +115,18 @@ absl::Status DeviceGroup::allToAll(const void *in, void *out, int64_t count,
     return absl::OkStatus();
   if (members == 1)
     return copy(in, out, count, type, stream);
-  const int64_t bytes = count * elementBytes(type);
   if (absl::Status status = check(nccl->groupStart(), "ncclGroupStart");
       !status.ok())
     return status;
   // An open group must be ended whatever happens inside.
   absl::Status inside;
   for (int m = 0; m < members && inside.ok(); ++m) {
-    const std::byte *from = static_cast<const std::byte *>(in) + m * bytes;
-    std::byte *to = static_cast<std::byte *>(out) + m * bytes;
+    const std::byte *from = static_cast<const std::byte *>(in) +
+                            m * inDistance * elementBytes(type);
+    std::byte *to =
+        static_cast<std::byte *>(out) + m * outDistance * elementBytes(type);
+    if (from == to)
+      continue; // the own part, in place
     inside =
         check(nccl->send(from, count, elements, m, handle, stream), "ncclSend");
     if (inside.ok())
@@ -131,6 +135,19 @@ absl::Status DeviceGroup::allToAll(const void *in, void *out, int64_t count,
   }
   absl::Status ended = check(nccl->groupEnd(), "ncclGroupEnd");
   return inside.ok() ? ended : inside;
+}
+
+absl::Status DeviceGroup::allGatherApart(const void *in, void *out,
+                                         int64_t count, int64_t distance,
+                                         plan::ElementType type,
+                                         cudaStream_t stream) const {
+  return exchange(in, 0, out, distance, count, type, stream);
+}
+
+absl::Status DeviceGroup::allToAll(const void *in, void *out, int64_t count,
+                                   plan::ElementType type,
+                                   cudaStream_t stream) const {
+  return exchange(in, count, out, count, count, type, stream);
 }
 
 } // namespace orrery::runtime

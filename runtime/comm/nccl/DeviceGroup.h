@@ -37,6 +37,12 @@ public:
   /// out[m * count + i] = in[i] of member m; `in` may be the own part of `out`.
   absl::Status allGather(const void *in, void *out, int64_t count,
                          plan::ElementType type, cudaStream_t stream) const;
+  /// out[m * distance + i] = in[i] of member m, i < count; what lies between
+  /// stays. `in` may be the own part of `out`. Messages from member to member
+  /// in place of NCCL's all-gather, whose output has no gaps.
+  absl::Status allGatherApart(const void *in, void *out, int64_t count,
+                              int64_t distance, plan::ElementType type,
+                              cudaStream_t stream) const;
   /// out[i] = reduction over members of in[rank * count + i]; `out` may be the
   /// own part of `in`.
   absl::Status reduceScatter(const void *in, void *out, int64_t count,
@@ -52,6 +58,11 @@ private:
   absl::Status check(ncclResult_t result, absl::string_view call) const;
   absl::Status copy(const void *in, void *out, int64_t count,
                     plan::ElementType type, cudaStream_t stream) const;
+  // Sends `count` elements at in + m * inDistance to member m and receives as
+  // many from it at out + m * outDistance, of all members together.
+  absl::Status exchange(const void *in, int64_t inDistance, void *out,
+                        int64_t outDistance, int64_t count,
+                        plan::ElementType type, cudaStream_t stream) const;
 
   std::string label;
   int self = 0;

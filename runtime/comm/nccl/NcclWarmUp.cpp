@@ -69,6 +69,8 @@ public:
 
 int64_t DeviceCall::bytes() const {
   const int64_t part = count * elementBytes(type);
+  if (kind == Kind::AllGather && distance)
+    return part + (group->size() - 1) * distance * elementBytes(type);
   return kind == Kind::AllReduce ? part : part * group->size();
 }
 
@@ -78,7 +80,9 @@ absl::Status DeviceCall::run(const void *in, void *out,
   case Kind::AllReduce:
     return group->allReduce(in, out, count, type, reduction, stream);
   case Kind::AllGather:
-    return group->allGather(in, out, count, type, stream);
+    return distance
+               ? group->allGatherApart(in, out, count, distance, type, stream)
+               : group->allGather(in, out, count, type, stream);
   case Kind::ReduceScatter:
     return group->reduceScatter(in, out, count, type, reduction, stream);
   case Kind::AllToAll:
@@ -108,8 +112,9 @@ absl::Status NcclWorld::warmUp(std::span<const DeviceCall> calls) {
   std::byte *memory = static_cast<std::byte *>(bench.memory);
   absl::Status status;
   for (const DeviceCall &call : distinct) {
-    const int64_t own =
-        call.group->rank() * call.count * elementBytes(call.type);
+    const int64_t own = call.group->rank() *
+                        (call.distance ? call.distance : call.count) *
+                        elementBytes(call.type);
     const std::byte *in = memory;
     std::byte *out = memory;
     if (call.kind == DeviceCall::Kind::AllGather)

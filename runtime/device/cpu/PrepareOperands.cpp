@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/device/GatheredRows.h"
 
 #include <algorithm>
 
@@ -151,7 +152,8 @@ absl::StatusOr<PreparedCollective> prepareCollective(const plan::Collective &op,
                                                      PrepareContext &context) {
   PreparedCollective p;
   p.group = context.communicators[op.communicator()].get();
-  for (auto [view, name] : {std::pair(&op.in(), "in"), {&op.out(), "out"}})
+  const CollectiveOutput output = outputOf(op);
+  for (auto [view, name] : {std::pair(&op.in(), "in"), {&output.part, "out"}})
     if (absl::Status status = checkContiguous(*view, name); !status.ok())
       return status;
   p.in = addressOf(op.in(), context);
@@ -169,6 +171,8 @@ absl::StatusOr<PreparedCollective> prepareCollective(const plan::Collective &op,
       op.reduction() == plan::Collective::MAX ? Reduction::Max : Reduction::Sum,
       op.in().type(), shapeOf(op.in()), op.dimension(), op.concat_dimension(),
       p.group->size(), p.collective);
+  if (status.ok() && output.distance)
+    status = p.collective.spread(output.distance);
   if (!status.ok())
     return status;
   context.scratchBytes =

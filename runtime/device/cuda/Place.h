@@ -3,6 +3,7 @@
 #ifndef ORRERY_RUNTIME_DEVICE_CUDA_PLACE_H
 #define ORRERY_RUNTIME_DEVICE_CUDA_PLACE_H
 
+#include "absl/container/inlined_vector.h"
 #include "runtime/plan/ElementType.h"
 #include "runtime/plan/RankPlan.h"
 
@@ -72,6 +73,28 @@ inline ByteExtent extentOf(const plan::View &view) {
     extent.end += std::max<int64_t>(reach, 0);
   }
   return extent;
+}
+
+/// What a view touches, relative to its start: its extent, but where the
+/// outermost dimension has gaps, one extent for each of its (at most 64)
+/// positions. [2, 3] F32 with strides [8, 1]: [0, 12) and [32, 44).
+inline absl::InlinedVector<ByteExtent, 8> extentsOf(const plan::View &view) {
+  constexpr int64_t kMost = 64;
+  const ByteExtent whole = extentOf(view);
+  int outer = 0;
+  while (outer < view.shape_size() && view.shape(outer) == 1)
+    ++outer;
+  if (outer == view.shape_size() || view.shape(outer) > kMost)
+    return {whole};
+  const int64_t positions = view.shape(outer);
+  const int64_t step = view.strides(outer) * elementBytes(view.type());
+  const int64_t inner = whole.end - whole.begin - (positions - 1) * step;
+  if (whole.begin != 0 || inner <= 0 || step <= inner)
+    return {whole};
+  absl::InlinedVector<ByteExtent, 8> extents;
+  for (int64_t i = 0; i < positions; ++i)
+    extents.push_back({i * step, i * step + inner});
+  return extents;
 }
 
 } // namespace orrery::runtime::cuda

@@ -1,6 +1,7 @@
 // Collectives, and transfers between stages.
 #include "absl/strings/str_cat.h"
 #include "runtime/comm/nccl/DeviceCollective.h"
+#include "runtime/device/GatheredRows.h"
 #include "runtime/device/cuda/Prepare.h"
 
 namespace orrery::runtime::cuda {
@@ -45,7 +46,8 @@ Prepared prepareCollective(const plan::Collective &op,
                      " is in no group of communicator ", op.communicator()));
   if (op.op() == plan::Collective::ALL_SLICE)
     return prepareSlice(op, group->rank(), context);
-  for (auto [view, name] : {std::pair(&op.in(), "in"), {&op.out(), "out"}})
+  const CollectiveOutput output = outputOf(op);
+  for (auto [view, name] : {std::pair(&op.in(), "in"), {&output.part, "out"}})
     if (absl::Status status = checkContiguous(*view, name); !status.ok())
       return status;
   DeviceCollective collective;
@@ -54,6 +56,8 @@ Prepared prepareCollective(const plan::Collective &op,
       op.reduction() == plan::Collective::MAX ? Reduction::Max : Reduction::Sum,
       op.in().type(), shapeOf(op.in()), op.dimension(), op.concat_dimension(),
       collective);
+  if (status.ok() && output.distance)
+    status = collective.spread(output.distance);
   if (!status.ok())
     return status;
   context.calls.push_back(collective.call());

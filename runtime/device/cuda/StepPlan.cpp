@@ -42,13 +42,13 @@ PlacedInstruction placeInstruction(const plan::Instruction &instruction,
   placed.lane = lanes.laneOf(instruction);
   placed.receive = instruction.has_receive();
   placed.lastRunOnly = instruction.last_run_only();
-  for (const Operand &operand : operandsOf(instruction)) {
-    const ByteExtent extent = extentOf(*operand.view);
-    Place place = placeOf(*operand.view, rank);
-    place.offset += extent.begin;
-    const int64_t bytes = extent.end - extent.begin;
-    placed.operands.push_back({place, bytes, operand.access != Access::READ});
-  }
+  for (const Operand &operand : operandsOf(instruction))
+    for (const ByteExtent &extent : extentsOf(*operand.view)) {
+      Place place = placeOf(*operand.view, rank);
+      place.offset += extent.begin;
+      const int64_t bytes = extent.end - extent.begin;
+      placed.operands.push_back({place, bytes, operand.access != Access::READ});
+    }
   if (readsKeys(instruction))
     placed.operands.push_back({{kKeys, 0, 1}, 1, false});
   return placed;

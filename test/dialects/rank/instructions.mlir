@@ -69,6 +69,21 @@ rank.class @stage0 attributes {stages = array<i64: 0>,
         stride_b = 0 : i64, stride_c = 0 : i64, alpha = 1.0 : f64,
         beta = 0.0 : f64}
         : memref<64x2x32xf32>, memref<96x32xf32> -> memref<64x2x96xf32>
+    // The first half of the rows of two parts, in a batch.
+    // CHECK: rank.gemm %{{.*}} epilogue bias_gelu bias %[[B]] : memref<96xf32> aux %{{.*}} : memref<2x32x96xf32, strided<[6144, 96, 1]>> {
+    // CHECK-SAME: batch = 2 : i64
+    %xs = rank.view @x at 0 : memref<2x32x32xf32, strided<[2048, 32, 1]>>
+    %ys = rank.view @y at 0 : memref<2x32x96xf32, strided<[6144, 96, 1]>>
+    %zs = rank.view @z at 0 : memref<2x32x96xf32, strided<[6144, 96, 1]>>
+    rank.gemm %xs, %w -> %ys epilogue bias_gelu bias %bias : memref<96xf32>
+        aux %zs : memref<2x32x96xf32, strided<[6144, 96, 1]>>
+        {transpose_a = false, transpose_b = true,
+        m = 32 : i64, n = 96 : i64, k = 32 : i64, lda = 32 : i64,
+        ldb = 32 : i64, ldc = 96 : i64, batch = 2 : i64, stride_a = 2048 : i64,
+        stride_b = 0 : i64, stride_c = 6144 : i64, alpha = 1.0 : f64,
+        beta = 0.0 : f64}
+        : memref<2x32x32xf32, strided<[2048, 32, 1]>>, memref<96x32xf32>
+        -> memref<2x32x96xf32, strided<[6144, 96, 1]>>
     // CHECK: rank.attention
     rank.attention %q, %k, %v -> %o, %l {scale = 0.35 : f64, causal = true,
         probability = 0.0 : f64, stream = "layers.{layer}.attention",

@@ -199,6 +199,45 @@ TEST(DimensionCollective, GathersAndScattersAnInnerDimension) {
   });
 }
 
+// Each member's part goes to a row of 5 of an output that has -1 everywhere.
+TEST(DimensionCollective, GathersPartsThatLieApart) {
+  expectOk([](CommunicatorFactory &f) -> absl::Status {
+    Communicator &world = f.world();
+    const float first = 10.0f * world.rank();
+    std::vector<float> part = {first, first + 1, first + 2};
+    std::vector<float> out(5 * world.size(), -1), expected(out);
+    for (int m = 0; m < world.size(); ++m)
+      for (int i = 0; i < 3; ++i)
+        expected[m * 5 + i] = 10.0f * m + i;
+    DimensionCollective gather;
+    const int64_t shape[] = {1, 3};
+    RETURN_IF_ERROR(DimensionCollective::create(
+        DimensionCollective::Kind::AllGather, Reduction::Sum, plan::F32, shape,
+        0, 0, world.size(), gather));
+    EXPECT_EQ(gather.spread(2).message(),
+              "parts of 3 elements overlap 2 elements apart");
+    RETURN_IF_ERROR(gather.spread(5));
+    std::vector<std::byte> scratch(gather.scratchBytes());
+    RETURN_IF_ERROR(gather.run(world, part.data(), out.data(), scratch.data()));
+    return expectEqual(out, expected, "gathered apart");
+  });
+}
+
+TEST(DimensionCollective, SpreadsGathersAlongDimension0Only) {
+  DimensionCollective inner, scatter;
+  const int64_t shape[] = {2, 4};
+  using Kind = DimensionCollective::Kind;
+  ASSERT_TRUE(DimensionCollective::create(Kind::AllGather, Reduction::Sum,
+                                          plan::F32, shape, 1, 0, 2, inner)
+                  .ok());
+  ASSERT_TRUE(DimensionCollective::create(Kind::ReduceScatter, Reduction::Sum,
+                                          plan::F32, shape, 0, 0, 2, scatter)
+                  .ok());
+  for (DimensionCollective *one : {&inner, &scatter})
+    EXPECT_EQ(one->spread(100).message(),
+              "only parts of an all-gather along dimension 0 may lie apart");
+}
+
 // Splitting rows and joining columns of a matrix [2P, 3P] whose columns are
 // spread turns a column shard into a row shard.
 TEST(DimensionCollective, AllToAllMovesTheShardedDimension) {

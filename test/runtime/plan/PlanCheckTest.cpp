@@ -446,15 +446,27 @@ plan::Gemm &withEpilogue(plan::Plan &plan, plan::Gemm::Epilogue epilogue) {
   return gemm;
 }
 
+/// The product as a batch of two, the upper and the lower half of its rows.
+plan::Gemm &inTwo(plan::Gemm &gemm) {
+  gemm.set_batch(2);
+  gemm.set_m(gemm.m() / 2);
+  gemm.set_stride_a(gemm.m() * gemm.lda());
+  gemm.set_stride_c(gemm.m() * gemm.ldc());
+  return gemm;
+}
+
 TEST(PlanCheck, PassesProductsWithEpilogues) {
   for (plan::Gemm::Epilogue epilogue :
-       {plan::Gemm::BIAS, plan::Gemm::BIAS_GELU, plan::Gemm::GELU_GRAD}) {
-    plan::Plan plan = test::toyPlan({.pp = 2, .tp = 2});
-    withEpilogue(plan, epilogue);
-    absl::Status status = checkPlan(plan);
-    EXPECT_TRUE(status.ok())
-        << plan::Gemm::Epilogue_Name(epilogue) << ": " << status;
-  }
+       {plan::Gemm::BIAS, plan::Gemm::BIAS_GELU, plan::Gemm::GELU_GRAD})
+    for (bool batch : {false, true}) {
+      plan::Plan plan = test::toyPlan({.pp = 2, .tp = 2});
+      plan::Gemm &gemm = withEpilogue(plan, epilogue);
+      if (batch)
+        inTwo(gemm);
+      absl::Status status = checkPlan(plan);
+      EXPECT_TRUE(status.ok())
+          << plan::Gemm::Epilogue_Name(epilogue) << ": " << status;
+    }
 }
 
 std::vector<Fault> epilogueFaults() {
@@ -469,16 +481,24 @@ std::vector<Fault> epilogueFaults() {
        {"instruction 1 (gemm", "epilogue 7 is not known"}},
       {"Accumulates",
        [](P &p) { withEpilogue(p, G::BIAS).set_beta(1); },
-       {"epilogue BIAS with beta 1 and batch 1, expected 0 and 1"}},
-      {"Batched",
+       {"epilogue BIAS with beta 1, expected 0"}},
+      {"AuxOfABatch",
        [](P &p) {
-         G &gemm = withEpilogue(p, G::GELU_GRAD);
-         gemm.set_batch(2);
-         gemm.set_m(gemm.m() / 2);
-         gemm.set_stride_a(gemm.m() * gemm.lda());
-         gemm.set_stride_c(gemm.m() * gemm.ldc());
+         // C leaves out the last row of each half, aux has no gap there.
+         G &gemm = inTwo(withEpilogue(p, G::GELU_GRAD));
+         gemm.set_m(gemm.m() - 1);
+         auto place = [&](plan::View &view, int64_t distance) {
+           view.mutable_shape()->Clear();
+           view.mutable_strides()->Clear();
+           for (int64_t size : {int64_t(2), gemm.m(), gemm.n()})
+             view.add_shape(size);
+           for (int64_t stride : {distance, gemm.ldc(), int64_t(1)})
+             view.add_strides(stride);
+         };
+         place(*gemm.mutable_c(), gemm.stride_c());
+         place(*gemm.mutable_aux(), gemm.m() * gemm.ldc());
        },
-       {"epilogue GELU_GRAD with beta 0 and batch 2"}},
+       {"operand aux: 2 x [", "goes beyond"}},
       {"BiasMissing",
        [](P &p) { withEpilogue(p, G::BIAS).clear_bias(); },
        {"epilogue BIAS needs operand bias"}},

@@ -263,6 +263,41 @@ TEST(DeviceCollective, IsTheHostsAlongEveryDimension) {
   });
 }
 
+// Pieces of all members' parts to their places in the whole, as a gather beside
+// a product does it; also from the own place.
+TEST(DeviceCollective, GathersPiecesToTheirPlaces) {
+  EXPECT_ON_ALL_DEVICES([](const DeviceRank &r) -> absl::Status {
+    const int64_t pieces = 3, width = 40001, part = pieces * width;
+    const int64_t shape[] = {1, width};
+    DeviceCollective gather;
+    RETURN_IF_ERROR(DeviceCollective::create(r.all, Kind::AllGather,
+                                             Reduction::Sum, plan::BF16, shape,
+                                             0, 0, gather));
+    RETURN_IF_ERROR(gather.spread(part));
+    EXPECT_EQ(gather.scratchBytes(), 0);
+    DeviceArray<__nv_bfloat16> in(elements<__nv_bfloat16>(r.rank(), part));
+    DeviceArray<__nv_bfloat16> out(part * r.size()), place(part * r.size());
+    __nv_bfloat16 *own = place.data() + r.rank() * part;
+    RETURN_IF_CUDA(
+        cudaMemcpy(own, in.data(), in.bytes(), cudaMemcpyDeviceToDevice));
+    RETURN_IF_CUDA(cudaDeviceSynchronize());
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      const int64_t first = piece * width;
+      RETURN_IF_ERROR(
+          gather.run(in.data() + first, out.data() + first, nullptr, r.stream));
+      RETURN_IF_ERROR(
+          gather.run(own + first, place.data() + first, nullptr, r.stream));
+    }
+    RETURN_IF_ERROR(r.finish());
+    auto gathered = [&](int64_t i) {
+      return element(static_cast<int>(i / part), i % part);
+    };
+    expectElements(out, gathered, "gathered in pieces");
+    expectElements(place, gathered, "gathered in place");
+    return absl::OkStatus();
+  });
+}
+
 // A gather, a scatter and an exchange along inner dimensions and a sum, twice,
 // captured once; inputs change between replays.
 TEST(DeviceCollective, ReplaysInAGraph) {

@@ -88,6 +88,63 @@ const char *const kStreamsPlan = R"(
   }
 )";
 
+// What rank-chunk-collectives makes, with copies in place of messages and
+// products: x [2, 512] comes in two pieces [2, 256] to y, which go on to z, then
+// each as a whole to s and on to t. All of y is added to g, three times t to h.
+const char *const kPiecesPlan = R"(
+  mesh { axes { name: "pp" size: 1 } }
+  classes {
+    name: "all"
+    members { stage: 0 slots: 1 arena_bytes: 65536 }
+    buffers { name: "x" kind: WORK offset: 0 bytes: 4096 slots: 1 type: F32
+              shape: 1024 }
+    buffers { name: "y" kind: WORK offset: 4096 bytes: 4096 slots: 1 type: F32
+              shape: 1024 }
+    buffers { name: "z" kind: WORK offset: 8192 bytes: 4096 slots: 1 type: F32
+              shape: 1024 }
+    buffers { name: "s" kind: WORK offset: 12288 bytes: 4096 slots: 1 type: F32
+              shape: 1024 }
+    buffers { name: "t" kind: WORK offset: 16384 bytes: 4096 slots: 1 type: F32
+              shape: 1024 }
+    buffers { name: "g" kind: WEIGHT offset: 20480 bytes: 4096 slots: 1
+              type: F32 shape: 1024 }
+    buffers { name: "h" kind: WEIGHT offset: 24576 bytes: 4096 slots: 1
+              type: F32 shape: 1024 }
+    programs { name: "forward"
+      instructions { launch { kernel: 0 buffers: V(0, 1024) scalars { index {
+        constant: 2 per_microbatch: 1 } } rows: 1024 } }
+      instructions { stream: 2 copy { in { buffer: 0 offset: 0 shape: [2, 256]
+        strides: [512, 1] type: F32 } out { buffer: 1 offset: 0 shape: [2, 256]
+        strides: [512, 1] type: F32 } } }
+      instructions { stream: 2 copy { in { buffer: 0 offset: 1024 shape: [2, 256]
+        strides: [512, 1] type: F32 } out { buffer: 1 offset: 1024 shape: [2, 256]
+        strides: [512, 1] type: F32 } } }
+      instructions { copy { in { buffer: 1 offset: 0 shape: [2, 256]
+        strides: [512, 1] type: F32 } out { buffer: 2 offset: 0 shape: [2, 256]
+        strides: [512, 1] type: F32 } } }
+      instructions { copy { in { buffer: 1 offset: 1024 shape: [2, 256]
+        strides: [512, 1] type: F32 } out { buffer: 2 offset: 1024 shape: [2, 256]
+        strides: [512, 1] type: F32 } } }
+      instructions { copy { in { buffer: 2 offset: 0 shape: [2, 256]
+        strides: [512, 1] type: F32 } out { buffer: 3 offset: 0 shape: [2, 256]
+        strides: [256, 1] type: F32 } } }
+      instructions { stream: 2 copy { in { buffer: 3 offset: 0 shape: [2, 256]
+        strides: [256, 1] type: F32 } out { buffer: 4 offset: 0 shape: [2, 256]
+        strides: [256, 1] type: F32 } } }
+      instructions { copy { in { buffer: 2 offset: 1024 shape: [2, 256]
+        strides: [512, 1] type: F32 } out { buffer: 3 offset: 2048 shape: [2, 256]
+        strides: [256, 1] type: F32 } } }
+      instructions { stream: 2 copy { in { buffer: 3 offset: 2048 shape: [2, 256]
+        strides: [256, 1] type: F32 } out { buffer: 4 offset: 2048 shape: [2, 256]
+        strides: [256, 1] type: F32 } } }
+      instructions { launch { kernel: 1 buffers: V(1, 1024)
+        buffers: V(5, 1024) scalars { index { constant: 1 } } rows: 1024 } }
+      instructions { launch { kernel: 1 buffers: V(4, 1024)
+        buffers: V(6, 1024) scalars { index { constant: 3 } } rows: 1024 } } }
+    train { phases { count: ALL programs: "forward" } }
+  }
+)";
+
 // Ids are the positions modulo 7 of a table of 6 rows that begins at row 1.
 const char *const kKernelsPlan = R"(
   mesh { axes { name: "pp" size: 1 } }
@@ -232,6 +289,7 @@ const char *const kGridPlan = R"(
     buffers { kind: WEIGHT offset: 768 bytes: 32 slots: 1 type: F32 shape: 8 }
     buffers { kind: WEIGHT offset: 1024 bytes: 32 slots: 1 type: F32 shape: 8 }
     buffers { kind: WEIGHT offset: 1280 bytes: 32 slots: 1 type: F32 shape: 8 }
+    buffers { kind: WEIGHT offset: 1536 bytes: 64 slots: 1 type: F32 shape: 16 }
     programs { name: "forward"
       instructions { launch { kernel: 0 buffers: V(0, 8) scalars { index {
         constant: 5 terms { axis: "dp" stride: 1000 }
@@ -245,7 +303,14 @@ const char *const kGridPlan = R"(
       instructions { collective { op: REDUCE_SCATTER communicator: 1
         in: M(1, 2, 8) out: M(4, 2, 4) dimension: 1 } }
       instructions { collective { op: ALL_TO_ALL communicator: 1
-        in: M(0, 4, 2) out: M(5, 2, 4) dimension: 0 concat_dimension: 1 } } }
+        in: M(0, 4, 2) out: M(5, 2, 4) dimension: 0 concat_dimension: 1 } }
+      instructions { stream: 2 collective { op: ALL_GATHER communicator: 1
+        in: M(0, 1, 4)
+        out { buffer: 6 shape: [2, 4] strides: [8, 1] type: F32 } } }
+      instructions { stream: 2 collective { op: ALL_GATHER communicator: 1
+        in { buffer: 0 offset: 16 shape: [1, 4] strides: [4, 1] type: F32 }
+        out { buffer: 6 offset: 16 shape: [2, 4] strides: [8, 1]
+              type: F32 } } } }
     train { phases { count: ALL programs: "forward" } }
   }
 )";

@@ -24,6 +24,8 @@ extern const char *const kStreamsPlan;
 /// One rank: embedding and its gradient, column sum, reduction over all
 /// elements, copies and fills.
 extern const char *const kKernelsPlan;
+/// One rank: pieces of values, with gaps, that pass between two streams.
+extern const char *const kPiecesPlan;
 /// One rank: matrix products, plain and in batches.
 extern const char *const kProductsPlan;
 /// Two stages that pass microbatches forth and back.

@@ -48,6 +48,10 @@ TEST(FakeCuda, StepsWithScratchMemoryHaveEveryWait) {
   expectAnyOrderLikeCpus(kKernelsPlan, {2, 1, 2});
 }
 
+TEST(FakeCuda, StepsWithPiecesBesideEachOtherHaveEveryWait) {
+  expectAnyOrderLikeCpus(kPiecesPlan, {3, 1, 2});
+}
+
 // Runs `body` on the device of the streams plan.
 absl::Status onDevice(const std::function<absl::Status(Device &)> &body) {
   const plan::Plan plan = forGpus(planFromText(kStreamsPlan));

@@ -199,6 +199,25 @@ TEST_F(CudaGemm, AppliesEpilogues) {
           }
 }
 
+// Pieces of a product beside messages: rows of several parts of A, one B and
+// one bias, results between those of other pieces or behind each other.
+TEST_F(CudaGemm, AppliesEpiloguesToBatches) {
+  for (Types types : kTypes)
+    for (GemmEpilogue epilogue :
+         {GemmEpilogue::None, GemmEpilogue::Bias, GemmEpilogue::BiasGelu,
+          GemmEpilogue::GeluGrad})
+      for (int transposes : {0, 2})
+        for (Sizes sizes : {Sizes{128, 256, 64}, {37, 56, 24}})
+          for (bool apart : {false, true}) {
+            GemmProblem p = problemOf(types, transposes, sizes, 0);
+            p.epilogue = epilogue;
+            p.batch = 3;
+            p.strideA = 2 * p.m * p.lda;
+            p.strideC = (apart ? 2 : 1) * p.m * p.ldc;
+            check(p);
+          }
+}
+
 TEST_F(CudaGemm, TakesAddressesOfAnyAlignment) {
   for (Types types : kTypes)
     for (int64_t alignment : {2, 4, 8}) {

@@ -112,6 +112,44 @@ TEST(StepPlan, WaitsForProducersAndForReadersOfAFreeSlot) {
   EXPECT_EQ(step.waits.count("stream 1:5/1"), 0u);
 }
 
+// Halves of the rows of two parts come in on stream 1, each a [2, 16] with gaps
+// of 16 elements, and are read on stream 0; then the whole is.
+TEST(StepPlan, PiecesWithGapsHoldUpTheirReadersOnly) {
+  plan::Plan plan = planFromText(kMiddle);
+  plan::Program &program = *plan.mutable_classes(0)->mutable_programs(0);
+  program.clear_instructions();
+  auto half = [](uint32_t buffer, uint64_t which) {
+    plan::View view;
+    view.set_buffer(buffer);
+    view.set_offset(which * 64);
+    view.set_type(plan::F32);
+    for (int64_t size : {2, 16})
+      view.add_shape(size);
+    for (int64_t stride : {32, 1})
+      view.add_strides(stride);
+    return view;
+  };
+  for (bool reads : {false, true})
+    for (uint64_t which : {0, 1}) {
+      plan::Instruction &instruction = *program.add_instructions();
+      instruction.set_stream(reads ? 0 : 1);
+      *instruction.mutable_copy()->mutable_in() = half(reads ? 1 : 0, which);
+      *instruction.mutable_copy()->mutable_out() = half(reads ? 2 : 1, which);
+    }
+  plan::Copy &whole = *program.add_instructions()->mutable_copy();
+  *whole.mutable_in() = half(1, 0);
+  whole.mutable_in()->set_shape(1, 32);
+  *whole.mutable_out() = whole.in();
+  whole.mutable_out()->set_buffer(0);
+  Listed step = list(plan, false, 1);
+  using Set = std::set<std::string>;
+  EXPECT_EQ(step.waits["stream 1:0/0"], Set{});
+  EXPECT_EQ(step.waits["stream 1:1/0"], Set{});
+  EXPECT_EQ(step.waits["compute:2/0"], Set{"stream 1:0/0"});
+  EXPECT_EQ(step.waits["compute:3/0"], Set{"stream 1:1/0"});
+  EXPECT_EQ(step.waits["compute:4/0"], Set{}); // has waited for both
+}
+
 TEST(StepPlan, EvaluationLeavesGradientsAlone) {
   const Listed step = list(planFromText(kMiddle), false, 1);
   for (const std::string &action : step.order)
@@ -202,6 +240,29 @@ TEST(Place, FollowsSlotsAndStridesOfEitherSign) {
   EXPECT_EQ(extentOf(view).end, 36);
   view.set_shape(0, 0);
   EXPECT_EQ(extentOf(view).end, 0);
+}
+
+TEST(Place, GapsOfTheOutermostDimensionAreNotTouched) {
+  auto extents = [](std::vector<int64_t> shape, std::vector<int64_t> strides) {
+    plan::View view;
+    view.set_type(plan::F32);
+    view.mutable_shape()->Assign(shape.begin(), shape.end());
+    view.mutable_strides()->Assign(strides.begin(), strides.end());
+    std::vector<std::pair<int64_t, int64_t>> result;
+    for (const ByteExtent &extent : extentsOf(view))
+      result.emplace_back(extent.begin, extent.end);
+    return result;
+  };
+  using Extents = std::vector<std::pair<int64_t, int64_t>>;
+  EXPECT_EQ(extents({2, 3}, {8, 1}), (Extents{{0, 12}, {32, 44}}));
+  EXPECT_EQ(extents({1, 2, 2, 3}, {99, 20, 5, 1}),
+            (Extents{{0, 32}, {80, 112}}));
+  EXPECT_EQ(extents({2, 3}, {3, 1}), (Extents{{0, 24}})); // no gap
+  EXPECT_EQ(extents({2, 3}, {1, 2}), (Extents{{0, 24}})); // interleaved
+  EXPECT_EQ(extents({2, 3}, {8, -1}), (Extents{{-8, 36}}));
+  EXPECT_EQ(extents({65, 1}, {2, 1}), (Extents{{0, 516}})); // too many
+  EXPECT_EQ(extents({}, {}), (Extents{{0, 4}}));
+  EXPECT_EQ(extents({0, 3}, {8, 1}), (Extents{{0, 0}}));
 }
 
 } // namespace
