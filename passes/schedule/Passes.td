@@ -80,6 +80,68 @@ def RankGemmEpilogue : Pass<"rank-gemm-epilogue", "::mlir::ModuleOp"> {
   let dependentDialects = ["::orrery::rank::RankDialect"];
 }
 
+def RankChunkCollectives
+    : Pass<"rank-chunk-collectives", "::mlir::ModuleOp"> {
+  let summary = "Runs gathers and scatters beside the products around them";
+  let description = [{
+    Under tensor and sequence parallelism an all_gather along the sequence stands
+    before a product and a reduce_scatter behind one. Both move to a stream of
+    their own (2) and run beside products:
+
+    - a reduce_scatter with another product before it, such as one of a weight's
+      gradient, starts behind the product that makes its input;
+    - an all_gather whose input is there by then starts ahead of the product
+      before it;
+    - else collective and product are cut into pieces: a gather hides behind the
+      product of the piece before it, a scatter behind that of the next.
+
+    With w the time on the wire and p pieces, w / p is left to wait for instead
+    of w. A piece is rows of every member's part: its product is a batch with a
+    product for each member and one B, an epilogue stays, a gathered row goes to
+    its place in the whole value, so that other readers (weights' gradients)
+    find that as before. What a scatter reads nobody else does, so it is written
+    piece by piece.
+
+    | stream 0 |      | product 0 | product 1 | product 2 |
+    |----------|------|-----------|-----------|-----------|
+    | stream 2 | g 0  | gather 1  | gather 2  |           |
+
+    Products that are cut would take longer where few blocks remain for each
+    multiprocessor: as many pieces as keep the waves of blocks (128 x 256)
+    within 1.2 of the whole product's, and messages of `min-bytes`.
+
+    Calls of a communicator run in the order of the program, so all those of
+    the communicators concerned go to stream 2.
+
+    *Before:* programs of rank-lower and rank-gemm-epilogue.
+    *After:* collectives with `rank.stream` 2, some in pieces, and products in
+    batches. Nothing changes with `pieces` 1, and without collectives along
+    dimension 0.
+
+    Example, two pieces of [4, 8] of two members (views and sizes left out):
+    ```
+    rank.collective all_gather sum @tp %part -> %whole
+    rank.gemm %whole, %w -> %y
+    ```
+    becomes
+    ```
+    rank.collective all_gather sum @tp %part0 -> %whole0 {rank.stream = 2 : i64}
+        : memref<1x2x8xf32>, memref<2x2x8xf32, strided<[32, 8, 1]>>
+    rank.collective all_gather sum @tp %part1 -> %whole1 {rank.stream = 2 : i64}
+    rank.gemm %whole0, %w -> %y0 {m = 2 : i64, batch = 2 : i64, …
+    rank.gemm %whole1, %w -> %y1 {m = 2 : i64, batch = 2 : i64, …
+    ```
+  }];
+  let options = [
+    Option<"pieces", "pieces", "int64_t", "1",
+           "Most pieces of a collective; 1: change nothing">,
+    Option<"minBytes", "min-bytes", "int64_t", "4194304",
+           "Least bytes of a piece, of all members">,
+    Option<"multiprocessors", "multiprocessors", "int64_t", "132",
+           "Of the device; 0: products may be cut at any size">];
+  let dependentDialects = ["::orrery::rank::RankDialect"];
+}
+
 def RankSchedule : Pass<"rank-schedule", "::mlir::ModuleOp"> {
   let summary = "Orders the programs of a step over microbatches (1F1B)";
   let description = [{

@@ -23,12 +23,26 @@ TEST_P(Layouts, GiveTheLossesOfOneRank) {
 INSTANTIATE_TEST_SUITE_P(
     All, Layouts,
     testing::Values(Layout{"tp2", 2}, Layout{"tp4", 4},
-                    Layout{"tp2sp", 2, 1, 1, true}, Layout{"pp2", 1, 2},
-                    Layout{"pp4", 1, 4}, Layout{"dp2", 1, 1, 2},
-                    Layout{"dp4", 1, 1, 4}, Layout{"tp2pp2", 2, 2},
-                    Layout{"tp2dp2", 2, 1, 2}, Layout{"pp2dp2", 1, 2, 2},
-                    Layout{"tp2pp2dp2", 2, 2, 2}),
+                    Layout{"tp2sp", 2, 1, 1, true},
+                    Layout{"tp4spInPieces", 4, 1, 1, true, 4},
+                    Layout{"tp2pp2spInPieces", 2, 2, 1, true, 2},
+                    Layout{"pp2", 1, 2}, Layout{"pp4", 1, 4},
+                    Layout{"dp2", 1, 1, 2}, Layout{"dp4", 1, 1, 4},
+                    Layout{"tp2pp2", 2, 2}, Layout{"tp2dp2", 2, 1, 2},
+                    Layout{"pp2dp2", 1, 2, 2}, Layout{"tp2pp2dp2", 2, 2, 2}),
     [](const testing::TestParamInfo<Layout> &info) { return info.param.name; });
+
+// Streams aside, CPUs run the pieces that GPUs overlap.
+TEST(CollectivesInPieces, GiveTheLossesOfWholeOnes) {
+  const Layout whole{"whole", 2, 1, 1, true, 1};
+  const Layout pieces{"pieces", 2, 1, 1, true, 2};
+  TestFolder folder;
+  const Metrics expected = trainJob(whole, folder);
+  ASSERT_EQ(expected.steps.size(), 30u);
+  EXPECT_TRUE(lossesAgree(trainJob(pieces, folder), expected, 1e-6));
+  EXPECT_NE(run({"cmp", folder / "whole.plan", folder / "pieces.plan"}).code,
+            0);
+}
 
 TEST(OneRank, LearnsWithDropout) {
   const Metrics &metrics = oneRank();

@@ -57,13 +57,13 @@ std::vector<std::string> megatronArguments(const Layout &layout) {
 
 Outcome compileJob(const Layout &layout, const std::string &plan,
                    const std::vector<std::string> &more) {
-  std::vector<std::string> command = {tool("orrery-compile"),
-                                      "--from=megatron-lm",
-                                      "--world-size=" +
-                                          std::to_string(layout.ranks()),
-                                      "--target=cpu",
-                                      "--out=" + plan,
-                                      "--"};
+  std::vector<std::string> command = {
+      tool("orrery-compile"), "--from=megatron-lm",
+      "--world-size=" + std::to_string(layout.ranks()), "--target=cpu",
+      "--out=" + plan};
+  if (layout.pieces > 0)
+    command.push_back("--collective-pieces=" + std::to_string(layout.pieces));
+  command.push_back("--");
   for (const std::string &argument : megatronArguments(layout))
     command.push_back(argument);
   command.insert(command.end(), more.begin(), more.end());

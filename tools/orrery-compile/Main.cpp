@@ -97,8 +97,9 @@ static FailureOr<bool> keepsOperands(MLIRContext &context,
   if (line.deviceMemory == 0)
     return true;
   // Bytes are known at the end only, wherever the user stops.
-  Program fast = makeProgram(context, job, getStages(job, line.target, 0, true),
-                             /*dumpFolder=*/"", /*stopAfter=*/"");
+  Program fast = makeProgram(
+      context, job, getStages(job, line.target, 0, true, line.collectivePieces),
+      /*dumpFolder=*/"", /*stopAfter=*/"");
   if (failed(fast))
     return failure();
   int64_t peak = getPeak(**fast);
@@ -114,7 +115,8 @@ static Program runStages(MLIRContext &context, const CommandLine &line,
   if (failed(keeps))
     return failure();
   return makeProgram(context, job,
-                     getStages(job, line.target, line.deviceMemory, *keeps),
+                     getStages(job, line.target, line.deviceMemory, *keeps,
+                               line.collectivePieces),
                      line.dumpFolder, line.stopAfter);
 }
 

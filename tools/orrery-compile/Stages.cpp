@@ -21,8 +21,21 @@ static int64_t getMicrobatches(const job::JobSpec &job) {
          (parallel.micro_batch_size() * parallel.data());
 }
 
+/// A number of pieces that the user gives holds for collectives of any size.
+static passes::RankChunkCollectivesOptions
+chunkOptions(std::optional<int64_t> pieces) {
+  passes::RankChunkCollectivesOptions options;
+  options.pieces = pieces.value_or(4);
+  if (pieces) {
+    options.minBytes = 0;
+    options.multiprocessors = 0;
+  }
+  return options;
+}
+
 std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
-                                     int64_t deviceMemory, bool keepOperands) {
+                                     int64_t deviceMemory, bool keepOperands,
+                                     std::optional<int64_t> collectivePieces) {
   std::vector<Stage> stages;
   // cuBLASLt ends products with a bias or a gelu, OpenBLAS does not; only GPUs
   // have more than one stream.
@@ -59,10 +72,13 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     passes::RankScheduleOptions options;
     options.microbatches = getMicrobatches(job);
     manager.addPass(passes::createRankLower());
-    if (gpu) {
+    if (gpu)
       manager.addPass(passes::createRankGemmEpilogue());
+    if (gpu || collectivePieces)
+      manager.addPass(
+          passes::createRankChunkCollectives(chunkOptions(collectivePieces)));
+    if (gpu)
       manager.addPass(passes::createRankOverlapGradients());
-    }
     manager.addPass(passes::createRankSchedule(options));
   });
   add("memory", [=](OpPassManager &manager) {

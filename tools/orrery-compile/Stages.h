@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,13 @@ struct Stage {
 /// differentiate, stage, shard, update, fuse, schedule, memory.
 /// `target` is "cpu" or a GPU, `deviceMemory` the limit of one rank in bytes, 0
 /// for none. With `keepOperands` more is kept for the backward where computing
-/// it again would take time (option of dfg-differentiate).
-std::vector<Stage> getStages(const job::JobSpec &job, llvm::StringRef target,
-                             int64_t deviceMemory, bool keepOperands);
+/// it again would take time (option of dfg-differentiate). `collectivePieces`:
+/// in so many pieces gathers and scatters of sequence parallelism run beside
+/// products (rank-chunk-collectives); by default on GPUs only, by their size.
+std::vector<Stage>
+getStages(const job::JobSpec &job, llvm::StringRef target, int64_t deviceMemory,
+          bool keepOperands,
+          std::optional<int64_t> collectivePieces = std::nullopt);
 
 /// Runs the stages on `module`. After each, its IR goes to
 /// `dumpFolder`/<number>-<name>.mlir when that is not empty. Stops behind
