@@ -2,6 +2,7 @@
 // the products that need or make their values.
 #include "passes/schedule/Passes.h"
 #include "passes/schedule/Place.h"
+#include "passes/schedule/ProductOrder.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -20,16 +21,6 @@ static constexpr int64_t kStream = 2;
 static constexpr int64_t kTileRows = 128, kTileColumns = 256;
 /// Pieces may take that much longer than the whole product, in waves of blocks.
 static constexpr double kMostWaves = 1.2;
-
-/// The place behind a view.
-static Place placeOf(Value view) {
-  auto op = view.getDefiningOp<rank::ViewOp>();
-  auto type = cast<MemRefType>(view.getType());
-  auto [strides, offset] = type.getStridesAndOffset();
-  return {op.getBufferAttr(), static_cast<int64_t>(op.getOffset()),
-          SmallVector<int64_t>(type.getShape()), strides,
-          type.getElementType()};
-}
 
 /// Rows of `members` blocks that lie `distance` elements apart, each `rows`
 /// rows of `width` elements with `stride` between them, from element `first`
@@ -72,6 +63,8 @@ public:
   void run();
 
 private:
+  rank::GemmOp gradientBefore(Operation *op);
+  void deferGradients(ArrayRef<rank::CollectiveOp> found);
   void runScatter(rank::CollectiveOp op);
   void runGather(rank::CollectiveOp op);
   rank::GemmOp productBefore(rank::CollectiveOp op);
@@ -100,7 +93,7 @@ private:
 bool isPlain(rank::GemmOp gemm) {
   return !gemm.getTransposeA() && gemm.getBatch() == 1 &&
          gemm.getBeta().isZero() && gemm.getLdc() == gemm.getN() &&
-         placeOf(gemm.getC()).isContiguous();
+         Place::of(gemm.getC()).isContiguous();
 }
 
 void Chunker::run() {
@@ -119,6 +112,7 @@ void Chunker::run() {
     if (communicators.contains(op.getCommunicatorAttr().getAttr()) &&
         op.getKind() != rank::CollectiveKind::AllSlice)
       op->setAttr(rank::kStreamAttr, builder.getI64IntegerAttr(kStream));
+  deferGradients(found);
   for (rank::CollectiveOp op : found)
     if (op.getKind() == rank::CollectiveKind::ReduceScatter)
       runScatter(op);
@@ -129,13 +123,59 @@ void Chunker::run() {
       view.erase();
 }
 
+/// The last product before `op` that adds to a weight's gradient, if it may run
+/// behind `op` and no other product stands between, nor a gather.
+rank::GemmOp Chunker::gradientBefore(Operation *op) {
+  for (Operation *before = op->getPrevNode(); before;
+       before = before->getPrevNode()) {
+    if (auto other = dyn_cast<rank::CollectiveOp>(before))
+      if (other.getKind() == rank::CollectiveKind::AllGather)
+        return {};
+    auto gemm = dyn_cast<rank::GemmOp>(before);
+    if (!gemm)
+      continue;
+    auto buffer =
+        symbols.lookup<rank::BufferOp>(Place::of(gemm.getC()).buffer.getAttr());
+    if (buffer.getKind() != rank::BufferKind::Gradient)
+      return {};
+    for (Operation *next = gemm->getNextNode(); next != op->getNextNode();
+         next = next->getNextNode())
+      if (!passes::mayFollow(gemm, next))
+        return {};
+    return gemm;
+  }
+  return {};
+}
+
+/// Weights' gradients can wait: each gather gets one to run beside, and then
+/// each scatter that has none left, as far as there are any.
+void Chunker::deferGradients(ArrayRef<rank::CollectiveOp> found) {
+  for (rank::CollectiveOp op : found)
+    if (op.getKind() == rank::CollectiveKind::AllGather)
+      if (rank::GemmOp gemm = gradientBefore(op))
+        gemm->moveAfter(op);
+  for (rank::CollectiveOp op : found) {
+    if (op.getKind() != rank::CollectiveKind::ReduceScatter)
+      continue;
+    rank::GemmOp product = productBefore(op);
+    if (!product)
+      continue;
+    bool hidden = false;
+    for (Operation *next = product->getNextNode(); next != op;
+         next = next->getNextNode())
+      hidden |= isa<rank::GemmOp>(next);
+    if (rank::GemmOp gemm = hidden ? nullptr : gradientBefore(product))
+      gemm->moveAfter(product);
+  }
+}
+
 /// A scatter starts behind its product; in pieces where no other product can
 /// hide it.
 void Chunker::runScatter(rank::CollectiveOp op) {
   rank::GemmOp gemm = productBefore(op);
   if (!gemm)
     return;
-  FlatSymbolRefAttr out = placeOf(op.getOut()).buffer;
+  FlatSymbolRefAttr out = Place::of(op.getOut()).buffer;
   bool hidden = false;
   for (Operation *next = gemm->getNextNode(); next != op;
        next = next->getNextNode()) {
@@ -145,7 +185,7 @@ void Chunker::runScatter(rank::CollectiveOp op) {
   }
   if (hidden)
     return moveTo(op, gemm->getNextNode());
-  auto cut = cutOf(placeOf(op.getOut()), placeOf(op.getIn()), gemm);
+  auto cut = cutOf(Place::of(op.getOut()), Place::of(op.getIn()), gemm);
   if (cut && gemm.getEpilogue() == rank::Epilogue::None)
     splitScatter(gemm, op, *cut);
 }
@@ -158,7 +198,7 @@ void Chunker::runGather(rank::CollectiveOp op) {
   rank::GemmOp gemm = productBehind(op);
   if (!gemm)
     return;
-  if (auto cut = cutOf(placeOf(op.getIn()), placeOf(op.getOut()), gemm))
+  if (auto cut = cutOf(Place::of(op.getIn()), Place::of(op.getOut()), gemm))
     splitGather(op, gemm, *cut);
 }
 
@@ -197,7 +237,7 @@ std::optional<Cut> Chunker::cutOf(const Place &part, const Place &whole,
 
 /// The product whose result only `op` reads, as all of its input.
 rank::GemmOp Chunker::productBefore(rank::CollectiveOp op) {
-  Place in = placeOf(op.getIn());
+  Place in = Place::of(op.getIn());
   auto buffer = symbols.lookup<rank::BufferOp>(in.buffer.getAttr());
   if (buffer.getKind() != rank::BufferKind::Work)
     return {};
@@ -212,7 +252,7 @@ rank::GemmOp Chunker::productBefore(rank::CollectiveOp op) {
       found = gemm;
     }
   if (!found || !isPlain(found) || !found->isBeforeInBlock(op) ||
-      placeOf(found.getC()).offset != in.offset ||
+      Place::of(found.getC()).offset != in.offset ||
       static_cast<int64_t>(found.getM() * found.getN()) != in.getNumElements())
     return {};
   return found;
@@ -221,18 +261,18 @@ rank::GemmOp Chunker::productBefore(rank::CollectiveOp op) {
 /// The next product, if it reads all of the gathered value as its rows and
 /// nothing reads that before.
 rank::GemmOp Chunker::productBehind(rank::CollectiveOp op) {
-  Place out = placeOf(op.getOut());
+  Place out = Place::of(op.getOut());
   for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
     auto gemm = dyn_cast<rank::GemmOp>(next);
     if (!gemm && !touches(next, out.buffer))
       continue;
     if (!gemm || !isPlain(gemm))
       return {};
-    Place a = placeOf(gemm.getA());
+    Place a = Place::of(gemm.getA());
     if (a.buffer != out.buffer || a.offset != out.offset || !a.isContiguous() ||
         gemm.getLda() != gemm.getK() ||
         a.getNumElements() != out.getNumElements() ||
-        placeOf(gemm.getB()).buffer == out.buffer)
+        Place::of(gemm.getB()).buffer == out.buffer)
       return {};
     return gemm;
   }
@@ -247,8 +287,9 @@ void Chunker::product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
   int64_t distance = cut.pieces * cut.rows;
   auto rowsOf = [&](Value whole, int64_t stride, int64_t width) {
     return view(builder, loc,
-                blocksOf(placeOf(whole), piece * cut.rows * stride, cut.members,
-                         distance * stride, cut.rows, stride, width));
+                blocksOf(Place::of(whole), piece * cut.rows * stride,
+                         cut.members, distance * stride, cut.rows, stride,
+                         width));
   };
   Value a = rowsOf(gemm.getA(), lda, k);
   Value aux = gemm.getAux() ? rowsOf(gemm.getAux(), n, n) : Value();
@@ -275,7 +316,7 @@ void Chunker::collective(OpBuilder &builder, rank::CollectiveOp op,
 
 void Chunker::splitScatter(rank::GemmOp gemm, rank::CollectiveOp op,
                            const Cut &cut) {
-  Place whole = placeOf(op.getIn()), part = placeOf(op.getOut());
+  Place whole = Place::of(op.getIn()), part = Place::of(op.getOut());
   OpBuilder builder(gemm);
   for (int64_t piece = 0; piece < cut.pieces; ++piece) {
     // The members' rows of a piece lie behind each other.
@@ -293,7 +334,7 @@ void Chunker::splitScatter(rank::GemmOp gemm, rank::CollectiveOp op,
 
 void Chunker::splitGather(rank::CollectiveOp op, rank::GemmOp gemm,
                           const Cut &cut) {
-  Place part = placeOf(op.getIn()), whole = placeOf(op.getOut());
+  Place part = Place::of(op.getIn()), whole = Place::of(op.getOut());
   OpBuilder gather(op), multiply(gemm);
   int64_t n = gemm.getN(), distance = cut.pieces * cut.rows;
   for (int64_t piece = 0; piece < cut.pieces; ++piece) {
@@ -304,7 +345,7 @@ void Chunker::splitGather(rank::CollectiveOp op, rank::GemmOp gemm,
                blocksOf(whole, first, cut.members, distance * cut.width,
                         cut.rows, cut.width, cut.width));
     product(multiply, gemm, cut, piece,
-            blocksOf(placeOf(gemm.getC()), piece * cut.rows * n, cut.members,
+            blocksOf(Place::of(gemm.getC()), piece * cut.rows * n, cut.members,
                      distance * n, cut.rows, n, n),
             distance * n);
   }
@@ -315,8 +356,8 @@ void Chunker::splitGather(rank::CollectiveOp op, rank::GemmOp gemm,
 /// Moves a gather ahead of the product before it. False where what the gather
 /// reads is not there yet.
 bool Chunker::hoist(rank::CollectiveOp op) {
-  FlatSymbolRefAttr in = placeOf(op.getIn()).buffer,
-                    out = placeOf(op.getOut()).buffer;
+  FlatSymbolRefAttr in = Place::of(op.getIn()).buffer,
+                    out = Place::of(op.getOut()).buffer;
   for (Operation *before = op->getPrevNode(); before;
        before = before->getPrevNode()) {
     if (touches(before, {in, out}) || isa<rank::CollectiveOp>(before))

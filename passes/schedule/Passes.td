@@ -88,12 +88,20 @@ def RankChunkCollectives
     before a product and a reduce_scatter behind one. Both move to a stream of
     their own (2) and run beside products:
 
-    - a reduce_scatter with another product before it, such as one of a weight's
-      gradient, starts behind the product that makes its input;
+    - in the backward beside products that add to weights' gradients, which can
+      wait: first every gather gets the one before it, then every scatter that
+      has none left the one before its product;
     - an all_gather whose input is there by then starts ahead of the product
       before it;
     - else collective and product are cut into pieces: a gather hides behind the
       product of the piece before it, a scatter behind that of the next.
+
+    The backward of a layer, with gx of inputs and gw of weights:
+    ```
+    before  gather gx2 gw2 gx1 gw1 scatter | gather gx0 gw0 …
+    stream 0       gw3 gx2 gx1     gw2     |        gw1 gx0 …
+    stream 2       gather          scatter |        gather
+    ```
 
     With w the time on the wire and p pieces, w / p is left to wait for instead
     of w. A piece is rows of every member's part: its product is a batch with a

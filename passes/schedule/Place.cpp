@@ -20,6 +20,15 @@ Place Place::whole(FlatSymbolRefAttr buffer, RankedTensorType type,
           rowMajorStrides(type.getShape()), type.getElementType()};
 }
 
+Place Place::of(Value view) {
+  auto op = view.getDefiningOp<orrery::rank::ViewOp>();
+  auto type = cast<MemRefType>(view.getType());
+  auto [strides, offset] = type.getStridesAndOffset();
+  return {op.getBufferAttr(), static_cast<int64_t>(op.getOffset()),
+          SmallVector<int64_t>(type.getShape()), strides,
+          type.getElementType()};
+}
+
 int64_t Place::getNumElements() const { return llvm::product_of(shape); }
 
 bool Place::isContiguous() const {

@@ -19,6 +19,9 @@ struct Place {
   static Place whole(mlir::FlatSymbolRefAttr buffer,
                      mlir::RankedTensorType type, int64_t offset = 0);
 
+  /// The place of a rank.view.
+  static Place of(mlir::Value view);
+
   bool isContiguous() const;
   int64_t getNumElements() const;
   /// The same elements as `newShape` in row-major order, when strides allow:
