@@ -74,7 +74,7 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     manager.addPass(passes::createRankLower());
     if (gpu)
       manager.addPass(passes::createRankGemmEpilogue());
-    if (gpu || collectivePieces)
+    if (job.parallel().sequence_parallel() && (gpu || collectivePieces))
       manager.addPass(
           passes::createRankChunkCollectives(chunkOptions(collectivePieces)));
     if (gpu)
