@@ -114,7 +114,11 @@ std::vector<Bytes> launch(const KernelCase &one, const LoadedKernel &kernel,
   }
   std::vector<GuardedBuffer> buffers;
   for (const KernelCase::Buffer &buffer : one.buffers())
-    buffers.emplace_back(initial(buffer), form.misalignment);
+    buffers.emplace_back(
+        initial(buffer),
+        form.misalignment
+            ? std::max<int64_t>(form.misalignment, elementBytes(buffer.type()))
+            : 0);
   Bytes keys(8 * one.scalars_size() + 8, 0);
   for (int i = 0; i < one.scalars_size(); ++i) {
     const uint64_t value = one.scalars(i).value();

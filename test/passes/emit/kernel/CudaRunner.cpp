@@ -82,9 +82,10 @@ struct CudaRunner : KernelRunner {
 
 void CudaRunner::run(const Launch &launch) {
   llvm::MapVector<std::vector<char> *, std::unique_ptr<DeviceBuffer>> buffers;
-  for (std::vector<char> *buffer : launch.buffers)
+  for (auto [buffer, misalignment] :
+       llvm::zip_equal(launch.buffers, launch.misalignments))
     if (auto &copy = buffers[buffer]; !copy)
-      copy = std::make_unique<DeviceBuffer>(*buffer, launch.misalignment);
+      copy = std::make_unique<DeviceBuffer>(*buffer, misalignment);
   uint64_t *keys = nullptr;
   size_t keyBytes = (launch.scalars.size() + 1) * sizeof(uint64_t);
   check(cudaMalloc(reinterpret_cast<void **>(&keys), keyBytes), "cudaMalloc");

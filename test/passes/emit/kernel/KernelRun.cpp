@@ -207,8 +207,16 @@ Tensors FusedKernel::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
     }
 
   Launch launch;
-  for (unsigned i : place)
+  for (unsigned i : place) {
     launch.buffers.push_back(&memory[i]);
+    Value value = i < inputs.size()
+                      ? Value(fused.getInputs()[i])
+                      : Value(fused.getOutputs()[i - inputs.size()]);
+    int64_t element =
+        llvm::divideCeil(typeOf(value).getElementTypeBitWidth(), 8);
+    launch.misalignments.push_back(
+        misalignment ? std::max(misalignment, element) : 0);
+  }
   for (const KernelScalar &scalar : call.scalars) {
     launch.isKey.push_back(scalar.isStream());
     launch.scalars.push_back(
@@ -217,7 +225,6 @@ Tensors FusedKernel::run(const Tensors &inputs, ArrayRef<int64_t> bounds,
                                 context.microbatch * scalar.perMicrobatch);
   }
   launch.rows = call.rows;
-  launch.misalignment = misalignment;
   launch.bounds.assign(bounds.begin(), bounds.end());
   launch.blocks = blocks;
   if (blocks == 0 && info.rowsPerBlock > 0)

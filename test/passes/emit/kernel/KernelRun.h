@@ -28,8 +28,8 @@ struct Launch {
   llvm::SmallVector<uint64_t> scalars;            // keys of streams as they are
   llvm::SmallVector<bool> isKey;
   int64_t rows = 0;
-  /// Buffers start this far behind a multiple of 16 bytes.
-  int64_t misalignment = 0;
+  /// Bytes that each buffer starts behind a multiple of 16.
+  llvm::SmallVector<int64_t> misalignments;
   /// CPUs: the calls are for the rows between neighbours; empty: one for all.
   llvm::SmallVector<int64_t> bounds;
   /// GPUs: of the grid; 0: as many as share the rows in one go.
@@ -60,7 +60,8 @@ Backend cpuBackend();
 /// The compiled kernel of one fused op, beside the interpreter.
 class FusedKernel {
 public:
-  /// Buffers will lie `misalignment` bytes behind multiples of 16.
+  /// Buffers will lie `misalignment` bytes, or one element where that is
+  /// larger, behind multiples of 16.
   FusedKernel(dfg::FusedOp fused, interpreter::RankContext context,
               const Backend &backend, int64_t misalignment);
 

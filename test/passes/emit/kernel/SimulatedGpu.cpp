@@ -327,12 +327,16 @@ void SimulatedRunner::run(const Launch &launch) {
   constexpr size_t kAlignment = 64;
   // Copies, so that buffers lie as far from a multiple of 16 as asked.
   llvm::MapVector<std::vector<char> *, std::vector<char>> copies;
-  for (std::vector<char> *buffer : launch.buffers)
+  llvm::DenseMap<std::vector<char> *, int64_t> misalignments;
+  for (auto [buffer, misalignment] :
+       llvm::zip_equal(launch.buffers, launch.misalignments)) {
     copies[buffer].resize(buffer->size() + 2 * kAlignment);
+    misalignments[buffer] = misalignment;
+  }
   auto placeOf = [&](std::vector<char> *buffer) {
     auto address = reinterpret_cast<uintptr_t>(copies[buffer].data());
     return reinterpret_cast<char *>(llvm::alignTo(address, kAlignment)) +
-           launch.misalignment;
+           misalignments[buffer];
   };
   for (auto &[buffer, copy] : copies)
     std::memcpy(placeOf(buffer), buffer->data(), buffer->size());

@@ -89,8 +89,9 @@ const char *const kStreamsPlan = R"(
 )";
 
 // What rank-chunk-collectives makes, with copies in place of messages and
-// products: x [2, 512] comes in two pieces [2, 256] to y, which go on to z, then
-// each as a whole to s and on to t. All of y is added to g, three times t to h.
+// products: x [2, 512] comes in two pieces [2, 256] to y, which go on to z,
+// then each as a whole to s and on to t. All of y is added to g, three times t
+// to h.
 const char *const kPiecesPlan = R"(
   mesh { axes { name: "pp" size: 1 } }
   classes {
