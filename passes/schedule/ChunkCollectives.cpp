@@ -63,6 +63,7 @@ public:
   void run();
 
 private:
+  void markBeside(rank::CollectiveOp op);
   rank::GemmOp gradientBefore(Operation *op);
   void deferGradients(ArrayRef<rank::CollectiveOp> found);
   void runScatter(rank::CollectiveOp op);
@@ -75,8 +76,8 @@ private:
   void splitGather(rank::CollectiveOp op, rank::GemmOp gemm, const Cut &cut);
   bool hoist(rank::CollectiveOp op);
   void moveTo(rank::CollectiveOp op, Operation *target);
-  void product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
-               int64_t piece, const Place &c, int64_t strideC);
+  rank::GemmOp product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
+                       int64_t piece, const Place &c, int64_t strideC);
   void collective(OpBuilder &builder, rank::CollectiveOp op, const Place &in,
                   const Place &out);
   Value view(OpBuilder &builder, Location loc, const Place &place) {
@@ -118,9 +119,29 @@ void Chunker::run() {
       runScatter(op);
     else
       runGather(op);
+  for (auto op : program.getOps<rank::CollectiveOp>())
+    if (op->hasAttr(rank::kStreamAttr))
+      markBeside(op);
   for (auto view : llvm::make_early_inc_range(program.getOps<rank::ViewOp>()))
     if (view->use_empty())
       view.erase();
+}
+
+static void mark(rank::GemmOp gemm) {
+  gemm->setAttr(rank::kBesideMessagesAttr, UnitAttr::get(gemm.getContext()));
+}
+
+/// Marks the first product that runs while `op` does, if there is one.
+void Chunker::markBeside(rank::CollectiveOp op) {
+  FlatSymbolRefAttr out = Place::of(op.getOut()).buffer;
+  for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
+    if (isa<rank::CollectiveOp>(next))
+      continue;
+    if (touches(next, out))
+      return;
+    if (auto gemm = dyn_cast<rank::GemmOp>(next))
+      return mark(gemm);
+  }
 }
 
 /// The last product before `op` that adds to a weight's gradient, if it may run
@@ -280,8 +301,9 @@ rank::GemmOp Chunker::productBehind(rank::CollectiveOp op) {
 }
 
 /// The rows of `gemm` of piece `piece` for all members, written to `c`.
-void Chunker::product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
-                      int64_t piece, const Place &c, int64_t strideC) {
+rank::GemmOp Chunker::product(OpBuilder &builder, rank::GemmOp gemm,
+                              const Cut &cut, int64_t piece, const Place &c,
+                              int64_t strideC) {
   Location loc = gemm.getLoc();
   int64_t lda = gemm.getLda(), n = gemm.getN(), k = gemm.getK();
   int64_t distance = cut.pieces * cut.rows;
@@ -302,6 +324,7 @@ void Chunker::product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
   if (auto flops = gemm->getAttrOfType<IntegerAttr>(rank::kFlopsAttr))
     made->setAttr(rank::kFlopsAttr,
                   builder.getI64IntegerAttr(flops.getInt() / cut.pieces));
+  return made;
 }
 
 void Chunker::collective(OpBuilder &builder, rank::CollectiveOp op,
@@ -323,7 +346,10 @@ void Chunker::splitScatter(rank::GemmOp gemm, rank::CollectiveOp op,
     Place rows =
         blocksOf(whole, piece * cut.members * cut.elements(), cut.members,
                  cut.elements(), cut.rows, cut.width, cut.width);
-    product(builder, gemm, cut, piece, rows, cut.elements());
+    rank::GemmOp made =
+        product(builder, gemm, cut, piece, rows, cut.elements());
+    if (piece > 0)
+      mark(made);
     collective(builder, op, rows,
                blocksOf(part, piece * cut.elements(), 1, cut.elements(),
                         cut.rows, cut.width, cut.width));
@@ -344,10 +370,13 @@ void Chunker::splitGather(rank::CollectiveOp op, rank::GemmOp gemm,
                         cut.width),
                blocksOf(whole, first, cut.members, distance * cut.width,
                         cut.rows, cut.width, cut.width));
-    product(multiply, gemm, cut, piece,
-            blocksOf(Place::of(gemm.getC()), piece * cut.rows * n, cut.members,
-                     distance * n, cut.rows, n, n),
-            distance * n);
+    rank::GemmOp made =
+        product(multiply, gemm, cut, piece,
+                blocksOf(Place::of(gemm.getC()), piece * cut.rows * n,
+                         cut.members, distance * n, cut.rows, n, n),
+                distance * n);
+    if (piece + 1 < cut.pieces)
+      mark(made);
   }
   op.erase();
   gemm.erase();
@@ -387,8 +416,6 @@ struct ChunkCollectives
   using RankChunkCollectivesBase::RankChunkCollectivesBase;
 
   void runOnOperation() override {
-    if (pieces < 2)
-      return;
     passes::RankChunkCollectivesOptions options;
     options.pieces = pieces;
     options.minBytes = minBytes;

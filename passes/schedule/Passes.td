@@ -93,8 +93,12 @@ def RankChunkCollectives
       has none left the one before its product;
     - an all_gather whose input is there by then starts ahead of the product
       before it;
-    - else collective and product are cut into pieces: a gather hides behind the
-      product of the piece before it, a scatter behind that of the next.
+    - else, with `pieces`, collective and product are cut: a gather hides behind
+      the product of the piece before it, a scatter behind that of the next.
+
+    A product beside messages is marked `rank.beside_messages`: a GPU runs it on
+    fewer multiprocessors, as a message gets none before a block of the product
+    has ended, and its blocks live until its end.
 
     The backward of a layer, with gx of inputs and gw of weights:
     ```
@@ -123,8 +127,7 @@ def RankChunkCollectives
 
     *Before:* programs of rank-lower and rank-gemm-epilogue.
     *After:* collectives with `rank.stream` 2, some in pieces, and products in
-    batches. Nothing changes with `pieces` 1, and without collectives along
-    dimension 0.
+    batches. Nothing changes without collectives along dimension 0.
 
     Example, two pieces of [4, 8] of two members (views and sizes left out):
     ```
@@ -142,7 +145,7 @@ def RankChunkCollectives
   }];
   let options = [
     Option<"pieces", "pieces", "int64_t", "1",
-           "Most pieces of a collective; 1: change nothing">,
+           "Most pieces of a collective; 1: whole">,
     Option<"minBytes", "min-bytes", "int64_t", "4194304",
            "Least bytes of a piece, of all members">,
     Option<"multiprocessors", "multiprocessors", "int64_t", "132",

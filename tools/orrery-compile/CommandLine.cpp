@@ -72,11 +72,12 @@ static void declare(CLI::App &app, CommandLine &line, Options &options) {
                  "(fast on GPUs where it fits --device-memory)")
       ->check(CLI::IsMember({"auto", "fast", "small"}))
       ->capture_default_str();
-  app.add_option("--collective-pieces", line.collectivePieces,
-                 "Pieces in which gathers and scatters of sequence parallelism "
-                 "run beside products; 1: whole and by themselves; default: on "
-                 "GPUs up to 4, by size")
-      ->check(CLI::Range(1, 64));
+  app.add_option(
+         "--collective-pieces", line.collectivePieces,
+         "Pieces in which gathers and scatters of sequence parallelism "
+         "run beside products; 1: whole, beside products that can wait; "
+         "0: by themselves; default: 1 on GPUs, 0 on CPUs")
+      ->check(CLI::Range(0, 64));
   app.add_option("--vocab-size", options.vocabSize,
                  "Tokens of the vocabulary, where its file is not at hand");
 }

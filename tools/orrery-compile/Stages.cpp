@@ -22,14 +22,11 @@ static int64_t getMicrobatches(const job::JobSpec &job) {
 }
 
 /// A number of pieces that the user gives holds for collectives of any size.
-static passes::RankChunkCollectivesOptions
-chunkOptions(std::optional<int64_t> pieces) {
+static passes::RankChunkCollectivesOptions chunkOptions(int64_t pieces) {
   passes::RankChunkCollectivesOptions options;
-  options.pieces = pieces.value_or(4);
-  if (pieces) {
-    options.minBytes = 0;
-    options.multiprocessors = 0;
-  }
+  options.pieces = pieces;
+  options.minBytes = 0;
+  options.multiprocessors = 0;
   return options;
 }
 
@@ -74,9 +71,10 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     manager.addPass(passes::createRankLower());
     if (gpu)
       manager.addPass(passes::createRankGemmEpilogue());
-    if (job.parallel().sequence_parallel() && (gpu || collectivePieces))
-      manager.addPass(
-          passes::createRankChunkCollectives(chunkOptions(collectivePieces)));
+    // Two streams gain nothing on CPUs.
+    int64_t pieces = collectivePieces.value_or(gpu ? 1 : 0);
+    if (job.parallel().sequence_parallel() && pieces > 0)
+      manager.addPass(passes::createRankChunkCollectives(chunkOptions(pieces)));
     if (gpu)
       manager.addPass(passes::createRankOverlapGradients());
     manager.addPass(passes::createRankSchedule(options));

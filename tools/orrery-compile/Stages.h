@@ -24,7 +24,8 @@ struct Stage {
 /// for none. With `keepOperands` more is kept for the backward where computing
 /// it again would take time (option of dfg-differentiate). `collectivePieces`:
 /// in so many pieces gathers and scatters of sequence parallelism run beside
-/// products (rank-chunk-collectives); by default on GPUs only, by their size.
+/// products (rank-chunk-collectives), 0: by themselves; none: 1 on GPUs, 0 on
+/// CPUs.
 std::vector<Stage>
 getStages(const job::JobSpec &job, llvm::StringRef target, int64_t deviceMemory,
           bool keepOperands,

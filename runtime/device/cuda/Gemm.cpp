@@ -109,6 +109,7 @@ GemmLibrary::create(const CublasLt &blas, const GemmOptions &options) {
         blas.toStatus(status, absl::StrCat("cannot use GPU ", device, " (",
                                            properties.name, ")"))
             .message());
+  library->multiprocessors = properties.multiProcessorCount;
   library->on = absl::StrCat(
       "cuBLASLt ", blas.getVersion(), ", ", properties.name, " of ",
       properties.multiProcessorCount, " multiprocessors, workspace ",
@@ -125,7 +126,7 @@ GemmLibrary::~GemmLibrary() {
 absl::StatusOr<std::vector<GemmChoice>>
 GemmLibrary::propose(const GemmProblem &p, GemmEpilogue epilogue) const {
   absl::StatusOr<GemmDescription> d =
-      GemmDescription::create(blas, p, epilogue, options.tf32);
+      GemmDescription::create(blas, p, epilogue, options.tf32, multiprocessors);
   if (!d.ok())
     return d.status();
   cublasLtMatmulPreference_t created = nullptr;
@@ -202,7 +203,7 @@ GemmLibrary::prepareChoice(const GemmProblem &problem,
   absl::StatusOr<GemmDescription> description = GemmDescription::create(
       blas, problem,
       choice.separateEpilogue ? GemmEpilogue::None : problem.epilogue,
-      options.tf32);
+      options.tf32, multiprocessors);
   if (!description.ok())
     return description.status();
   std::unique_ptr<PreparedGemm> gemm(

@@ -122,6 +122,7 @@ private:
   const CublasLt &blas;
   GemmOptions options;
   cublasLtHandle_t handle = nullptr;
+  int multiprocessors = 0;
   std::string on;
   std::vector<std::unique_ptr<PreparedGemm>> prepared;
   std::map<std::string, std::vector<PreparedGemm *>> byKey;

@@ -20,7 +20,7 @@ public:
   static absl::StatusOr<GemmDescription> create(const CublasLt &blas,
                                                 const GemmProblem &problem,
                                                 kernels::GemmEpilogue epilogue,
-                                                bool tf32);
+                                                bool tf32, int multiprocessors);
 
   cublasLtMatmulDesc_t operation() const { return matmul.get(); }
   cublasLtMatrixLayout_t first() const { return b.get(); }
@@ -44,7 +44,8 @@ private:
   template <typename Value>
   absl::Status set(cublasLtMatmulDescAttributes_t attribute, Value value);
   absl::Status setOperation(const GemmProblem &problem,
-                            kernels::GemmEpilogue epilogue, bool tf32);
+                            kernels::GemmEpilogue epilogue, bool tf32,
+                            int multiprocessors);
   absl::Status setLayout(Layout &layout, kernels::ElementType type,
                          int64_t rows, int64_t columns, int64_t leading,
                          int64_t batch, int64_t stride);

@@ -163,6 +163,8 @@ TEST_F(CudaGemm, AddsToWhatIsThere) {
       check(p);
       p.beta = 0.25;
       check(p);
+      p.spared = 16; // runs beside messages
+      check(p);
     }
 }
 
