@@ -51,7 +51,7 @@ absl::Status GemmDescription::set(cublasLtMatmulDescAttributes_t attribute,
 
 absl::Status GemmDescription::setOperation(const GemmProblem &problem,
                                            GemmEpilogue epilogue, bool tf32,
-                                           int multiprocessors) {
+                                           int32_t multiprocessors) {
   const bool fast = tf32 && problem.type == ElementType::F32;
   cublasLtMatmulDesc_t created = nullptr;
   absl::Status status = blas->toStatus(
@@ -70,10 +70,8 @@ absl::Status GemmDescription::setOperation(const GemmProblem &problem,
   if (status.ok())
     status = set(CUBLASLT_MATMUL_DESC_EPILOGUE,
                  static_cast<uint32_t>(epilogueOf(epilogue)));
-  if (status.ok() && problem.spared > 0)
-    status = set(CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET,
-                 static_cast<int32_t>(
-                     std::max<int64_t>(1, multiprocessors - problem.spared)));
+  if (status.ok() && multiprocessors > 0)
+    status = set(CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, multiprocessors);
   if (!status.ok() || epilogue == GemmEpilogue::None)
     return status;
   if (problem.hasAux()) {
@@ -119,7 +117,8 @@ absl::Status GemmDescription::setLayout(Layout &layout, ElementType type,
 
 absl::StatusOr<GemmDescription>
 GemmDescription::create(const CublasLt &blas, const GemmProblem &p,
-                        GemmEpilogue epilogue, bool tf32, int multiprocessors) {
+                        GemmEpilogue epilogue, bool tf32,
+                        int32_t multiprocessors) {
   GemmDescription d(blas);
   absl::Status status = d.setOperation(p, epilogue, tf32, multiprocessors);
   if (status.ok())
