@@ -89,5 +89,28 @@ TEST_F(Activations, AreChosenBeforeTheStageThatIsStoppedAt) {
             contentsOf(folder / "small/02-differentiate.mlir"));
 }
 
+/// Under sequence parallelism the inputs of products are gathered; small keeps
+/// the parts. Two a layer are gathered again.
+TEST_F(Activations, AreGatheredAgainWhereMemoryMatters) {
+  auto gathers = [&](const std::string &activations) {
+    const Layout layout{activations, 2, 1, 1, true, 0, activations};
+    const std::string plan = folder / (activations + ".plan");
+    EXPECT_EQ(compileJob(layout, plan).code, 0);
+    Outcome shown = run({tool("orrery-plan"), "show", plan, "--rank", "0"});
+    std::istringstream lines(shown.output);
+    int64_t count = 0;
+    bool backward = false;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind("program ", 0) == 0)
+        backward = line.rfind("program backward", 0) == 0;
+      count += backward && line.find(" all_gather ") != std::string::npos;
+    }
+    return count;
+  };
+  constexpr int64_t layers = 4;
+  // The head's, too.
+  EXPECT_EQ(gathers("small"), gathers("fast") + 2 * layers + 1);
+}
+
 } // namespace
 } // namespace orrery::test

@@ -25,6 +25,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Layout{"tp2", 2}, Layout{"tp4", 4},
                     Layout{"tp2sp", 2, 1, 1, true},
                     Layout{"tp4spInPieces", 4, 1, 1, true, 4},
+                    Layout{"tp2spGatheredAgain", 2, 1, 1, true, 1, "small"},
                     Layout{"tp2pp2spInPieces", 2, 2, 1, true, 2},
                     Layout{"pp2", 1, 2}, Layout{"pp4", 1, 4},
                     Layout{"dp2", 1, 1, 2}, Layout{"dp4", 1, 1, 4},

@@ -63,6 +63,8 @@ Outcome compileJob(const Layout &layout, const std::string &plan,
       "--out=" + plan};
   if (layout.pieces > 0)
     command.push_back("--collective-pieces=" + std::to_string(layout.pieces));
+  if (!layout.activations.empty())
+    command.push_back("--activations=" + layout.activations);
   command.push_back("--");
   for (const std::string &argument : megatronArguments(layout))
     command.push_back(argument);

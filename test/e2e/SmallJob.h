@@ -16,7 +16,8 @@ struct Layout {
   std::string name;
   int tp = 1, pp = 1, dp = 1;
   bool sequenceParallel = false;
-  int pieces = 0; // --collective-pieces; 0: not given
+  int pieces = 0;          // --collective-pieces; 0: not given
+  std::string activations; // --activations; empty: not given
 
   int ranks() const { return tp * pp * dp; }
 };

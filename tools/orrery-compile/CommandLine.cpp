@@ -67,9 +67,10 @@ static void declare(CLI::App &app, CommandLine &line, Options &options) {
   app.add_option("--device-memory", options.memory,
                  "Memory of one rank's device, e.g. 80GiB");
   app.add_option("--activations", line.activations,
-                 "What is kept for the backward: small (least memory), fast "
-                 "(nothing whose recomputation takes a pass over memory), auto "
-                 "(fast on GPUs where it fits --device-memory)")
+                 "What is kept for the backward: small (least memory; values "
+                 "gathered over tensor ranks are gathered again), fast (what "
+                 "would take a pass over memory or a message to have again), "
+                 "auto (fast on GPUs where it fits --device-memory)")
       ->check(CLI::IsMember({"auto", "fast", "small"}))
       ->capture_default_str();
   app.add_option(

@@ -87,41 +87,44 @@ static Program makeProgram(MLIRContext &context, const job::JobSpec &job,
   return module;
 }
 
-/// Whether more is kept for the backward than must be: --activations, where
-/// auto asks on GPUs whether it fits.
-static FailureOr<bool> keepsOperands(MLIRContext &context,
-                                     const CommandLine &line,
-                                     const job::JobSpec &job) {
-  if (line.activations != "auto" || line.target == "cpu")
-    return line.activations == "fast";
+/// What --activations asks for, where auto asks on GPUs whether it fits.
+static FailureOr<Activations> chooseActivations(MLIRContext &context,
+                                                const CommandLine &line,
+                                                const job::JobSpec &job) {
+  Activations fast = {.keepOperands = true, .gatherAgain = false};
+  Activations small = {.keepOperands = false, .gatherAgain = true};
+  if (line.activations != "auto")
+    return line.activations == "fast" ? fast : small;
+  if (line.target == "cpu")
+    return Activations(); // messages take longer than passes over memory
   if (line.deviceMemory == 0)
-    return true;
+    return fast;
   // Bytes are known at the end only, wherever the user stops.
-  Program fast = makeProgram(
-      context, job, getStages(job, line.target, 0, true, line.collectivePieces),
+  Program program = makeProgram(
+      context, job, getStages(job, line.target, 0, fast, line.collectivePieces),
       /*dumpFolder=*/"", /*stopAfter=*/"");
-  if (failed(fast))
+  if (failed(program))
     return failure();
-  int64_t peak = getPeak(**fast);
+  int64_t peak = getPeak(**program);
   if (peak > line.deviceMemory)
     llvm::outs() << "activations: small, since fast would need "
                  << bytesText(peak) << " a rank\n";
-  return peak <= line.deviceMemory;
+  return peak <= line.deviceMemory ? fast : small;
 }
 
 static Program runStages(MLIRContext &context, const CommandLine &line,
                          const job::JobSpec &job) {
-  FailureOr<bool> keeps = keepsOperands(context, line, job);
-  if (failed(keeps))
+  FailureOr<Activations> activations = chooseActivations(context, line, job);
+  if (failed(activations))
     return failure();
   return makeProgram(context, job,
-                     getStages(job, line.target, line.deviceMemory, *keeps,
-                               line.collectivePieces),
+                     getStages(job, line.target, line.deviceMemory,
+                               *activations, line.collectivePieces),
                      line.dumpFolder, line.stopAfter);
 }
 
 static int compile(const CommandLine &line, const job::JobSpec &job) {
-  std::vector<Stage> stages = getStages(job, line.target, 0, false);
+  std::vector<Stage> stages = getStages(job, line.target, 0, {});
   if (!isStage(stages, line.stopAfter)) {
     std::string names = "model";
     for (const Stage &stage : stages)

@@ -31,7 +31,8 @@ static passes::RankChunkCollectivesOptions chunkOptions(int64_t pieces) {
 }
 
 std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
-                                     int64_t deviceMemory, bool keepOperands,
+                                     int64_t deviceMemory,
+                                     const Activations &activations,
                                      std::optional<int64_t> collectivePieces) {
   std::vector<Stage> stages;
   // cuBLASLt ends products with a bias or a gelu, OpenBLAS does not; only GPUs
@@ -44,7 +45,7 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     passes::DfgDifferentiateOptions options;
     options.recomputeLayers = job.parallel().recompute_layers();
     options.productEpilogues = gpu;
-    options.keepOperands = keepOperands;
+    options.keepOperands = activations.keepOperands;
     manager.addPass(passes::createDfgDifferentiate(options));
   });
   add("stage", [](OpPassManager &manager) {
@@ -54,6 +55,7 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     passes::ShardOptions options;
     options.sequenceParallel = job.parallel().sequence_parallel();
     options.scatterGather = job.parallel().scatter_gather_pipeline();
+    options.gatherAgain = activations.gatherAgain;
     passes::buildShardPipeline(manager, options);
   });
   add("update", [=](OpPassManager &manager) {

@@ -18,17 +18,24 @@ struct Stage {
   std::function<void(mlir::OpPassManager &)> addPasses;
 };
 
+/// What the backward finds kept; both trade memory for time.
+struct Activations {
+  /// Keep what computing again would take a pass over memory
+  /// (dfg-differentiate).
+  bool keepOperands = false;
+  /// Of values gathered over tp keep the part, and gather again.
+  bool gatherAgain = false;
+};
+
 /// Stages from the model's dataflow to rank programs, for one job:
 /// differentiate, stage, shard, update, fuse, schedule, memory.
 /// `target` is "cpu" or a GPU, `deviceMemory` the limit of one rank in bytes, 0
-/// for none. With `keepOperands` more is kept for the backward where computing
-/// it again would take time (option of dfg-differentiate). `collectivePieces`:
-/// in so many pieces gathers and scatters of sequence parallelism run beside
-/// products (rank-chunk-collectives), 0: by themselves; none: 1 on GPUs, 0 on
-/// CPUs.
+/// for none. `collectivePieces`: in so many pieces gathers and scatters of
+/// sequence parallelism run beside products (rank-chunk-collectives), 0: by
+/// themselves; none: 1 on GPUs, 0 on CPUs.
 std::vector<Stage>
 getStages(const job::JobSpec &job, llvm::StringRef target, int64_t deviceMemory,
-          bool keepOperands,
+          const Activations &activations,
           std::optional<int64_t> collectivePieces = std::nullopt);
 
 /// Runs the stages on `module`. After each, its IR goes to
