@@ -72,6 +72,7 @@ LogicalResult ClassEmitter::emitLaunch(rank::LaunchOp op,
     return failure();
   launch.set_kernel(call->kernel);
   launch.set_rows(call->rows);
+  launch.set_inputs(op.getInputs().size());
   for (Value input : op.getInputs())
     emitView(input, *launch.add_buffers());
   for (Value output : op.getOutputs())

@@ -63,6 +63,9 @@ absl::Status InstructionChecker::checkLaunch(const plan::Launch &op) {
   if (static_cast<uint32_t>(op.scalars_size()) != kernel.scalars())
     return fault("kernel '", kernel.symbol(), "' takes ", kernel.scalars(),
                  " scalars, found ", op.scalars_size());
+  if (op.inputs() > kernel.buffers())
+    return fault("has ", op.inputs(), " inputs, but ", kernel.buffers(),
+                 " buffers");
   if (op.rows() < 1)
     return fault("has ", op.rows(), " rows, expected at least 1");
   for (int i = 0; i < op.scalars_size(); ++i) {
@@ -187,10 +190,9 @@ InstructionChecker::checkAttention(const plan::View &q, const plan::View &k,
   if (q.shape_size() != 4)
     return fault("operand q ", viewText(q), " must be [s, b, n, d]");
   int64_t s = q.shape(0), b = q.shape(1), n = q.shape(2);
-  if (k.shape_size() != 4 || !sameShape(k, v) || k.shape(1) != b ||
-      k.shape(3) != q.shape(3) || n % k.shape(2))
+  if (!sameShape(k, q) || !sameShape(v, q))
     return fault("operands k ", viewText(k), " and v ", viewText(v),
-                 " do not fit q ", viewText(q));
+                 " must be shaped as q ", viewText(q));
   if (!sameShape(o, q))
     return fault("operand o ", viewText(o), " must be shaped as q ",
                  viewText(q));
@@ -288,8 +290,10 @@ absl::Status InstructionChecker::checkCopy(const plan::Copy &op) {
 
 absl::Status InstructionChecker::check(const plan::Instruction &instruction) {
   for (const Operand &operand : operandsOf(instruction)) {
-    // Of a launch nothing says which operands it writes.
-    bool written = operand.access != Access::READ && !instruction.has_launch();
+    // Of a launch without a number of inputs nothing says what it writes.
+    bool written = operand.access == Access::WRITE ||
+                   (operand.access == Access::READ_WRITE &&
+                    !instruction.has_launch());
     if (absl::Status status = checkView(rankClass, *operand.view, written);
         !status.ok())
       return fault("operand ", operand.name, ": ", status.message());

@@ -7,9 +7,12 @@ namespace orrery::runtime {
 
 static std::vector<Operand> launchOperands(const plan::Launch &launch) {
   std::vector<Operand> operands;
+  const int inputs = static_cast<int>(launch.inputs());
   for (int i = 0; i < launch.buffers_size(); ++i)
     operands.push_back({absl::StrCat("buffers[", i, "]"), &launch.buffers(i),
-                        Access::READ_WRITE});
+                        inputs == 0  ? Access::READ_WRITE
+                        : i < inputs ? Access::READ
+                                     : Access::WRITE});
   return operands;
 }
 

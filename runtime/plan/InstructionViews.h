@@ -14,7 +14,7 @@ enum class Access { READ, WRITE, READ_WRITE };
 struct Operand {
   std::string name;       ///< of the field, e.g. "a"; "buffers[2]" of a launch
   const plan::View *view; ///< into the instruction
-  Access access;          ///< a launch's operands count as READ_WRITE
+  Access access;
 };
 
 /// Every view of the instruction, in the order of its fields; an optional view

@@ -349,6 +349,12 @@ std::vector<Fault> instructionFaults() {
              1);
        },
        {"heads 0..1 exceed the 1"}},
+      {"AttentionKeys",
+       [](P &p) {
+         plan::View *k = forward(p, 3)->mutable_attention()->mutable_k();
+         k->set_shape(0, k->shape(0) - 1);
+       },
+       {"operands k", "must be shaped as q"}},
       {"AttentionDropout",
        [](P &p) {
          forward(p, 3)->mutable_attention()->mutable_shape()->set_dropout(1);
@@ -373,6 +379,9 @@ std::vector<Fault> instructionFaults() {
          forward(p, 4)->mutable_launch()->mutable_scalars(0)->clear_stream();
        },
        {"scalar 0: is empty"}},
+      {"LaunchInputs",
+       [](P &p) { forward(p, 4)->mutable_launch()->set_inputs(9); },
+       {"9 inputs"}},
       {"LaunchRows",
        [](P &p) { forward(p, 4)->mutable_launch()->set_rows(0); },
        {"0 rows"}},
