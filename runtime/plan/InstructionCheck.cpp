@@ -291,9 +291,9 @@ absl::Status InstructionChecker::checkCopy(const plan::Copy &op) {
 absl::Status InstructionChecker::check(const plan::Instruction &instruction) {
   for (const Operand &operand : operandsOf(instruction)) {
     // Of a launch without a number of inputs nothing says what it writes.
-    bool written = operand.access == Access::WRITE ||
-                   (operand.access == Access::READ_WRITE &&
-                    !instruction.has_launch());
+    bool written =
+        operand.access == Access::WRITE ||
+        (operand.access == Access::READ_WRITE && !instruction.has_launch());
     if (absl::Status status = checkView(rankClass, *operand.view, written);
         !status.ok())
       return fault("operand ", operand.name, ": ", status.message());
