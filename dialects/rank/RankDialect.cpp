@@ -51,6 +51,14 @@ LogicalResult BucketOp::verify() {
   return success();
 }
 
+int64_t ClassOp::getArenaBytes(int64_t slots) {
+  return *getFixedBytes() + slots * *getSlotBytes();
+}
+
+int64_t ClassOp::getPeakBytes() {
+  return getArenaBytes(*llvm::max_element(getSlots()));
+}
+
 int64_t BufferOp::getByteSize() {
   auto type = cast<MemRefType>(getType());
   return type.getNumElements() * type.getElementTypeBitWidth() / 8;

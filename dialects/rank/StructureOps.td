@@ -50,6 +50,12 @@ def Rank_ClassOp : Rank_Op<"class", [Symbol, SymbolTable, NoTerminator,
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Of a member with `slots` slots; requires both sizes.
+    int64_t getArenaBytes(int64_t slots);
+    /// Of the member with the most slots.
+    int64_t getPeakBytes();
+  }];
 }
 
 def Rank_BufferOp : Rank_Op<"buffer", [Symbol]> {

@@ -44,8 +44,7 @@ void ClassEmitter::emitMembers() {
     member.set_first_layer(layer);
     member.set_warmup(warmup);
     member.set_slots(slots);
-    member.set_arena_bytes(*rankClass.getFixedBytes() +
-                           slots * *rankClass.getSlotBytes());
+    member.set_arena_bytes(rankClass.getArenaBytes(slots));
   }
 }
 

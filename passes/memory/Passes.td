@@ -16,8 +16,8 @@ def RankMemory : Pass<"rank-memory", "::mlir::ModuleOp"> {
     that are not alive together share bytes (largest first, lowest offset that
     is free). Those of an instruction on another stream than the first live for
     `delay` further instructions: that stream may fall behind by so much before
-    it holds up the first. What is kept per microbatch in flight (stash, inputs, received
-    activations) forms a slot, repeated `slots` times.
+    it holds up the first. What is kept per microbatch in flight (stash, inputs,
+    received activations) forms a slot, repeated `slots` times.
 
     *Before:* buffers without offsets. *After:* every buffer has `offset` (and
     `slot_stride`), the class `fixed_bytes` and `slot_bytes`; the peak of a

@@ -140,8 +140,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
 
   LogicalResult checkLimit(rank::ClassOp rankClass) {
     int64_t slots = *llvm::max_element(rankClass.getSlots());
-    int64_t peak =
-        *rankClass.getFixedBytes() + slots * *rankClass.getSlotBytes();
+    int64_t peak = rankClass.getPeakBytes();
     if (limit == 0 || peak <= limit)
       return success();
     InFlightDiagnostic error =

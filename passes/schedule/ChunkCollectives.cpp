@@ -35,14 +35,6 @@ static Place blocksOf(const Place &place, int64_t first, int64_t members,
           place.elementType};
 }
 
-static bool touches(Operation *op, ArrayRef<FlatSymbolRefAttr> buffers) {
-  return !isa<rank::ViewOp>(op) &&
-         llvm::any_of(op->getOperands(), [&](Value operand) {
-           return llvm::is_contained(
-               buffers, operand.getDefiningOp<rank::ViewOp>().getBufferAttr());
-         });
-}
-
 namespace {
 
 /// A collective between `part` and `whole` in pieces: `whole` is a part of each
@@ -133,11 +125,11 @@ static void mark(rank::GemmOp gemm) {
 
 /// Marks the first product that runs while `op` does, if there is one.
 void Chunker::markBeside(rank::CollectiveOp op) {
-  FlatSymbolRefAttr out = Place::of(op.getOut()).buffer;
+  StringRef out = Place::of(op.getOut()).buffer.getValue();
   for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
     if (isa<rank::CollectiveOp>(next))
       continue;
-    if (touches(next, out))
+    if (passes::touches(next, out))
       return;
     if (auto gemm = dyn_cast<rank::GemmOp>(next))
       return mark(gemm);
@@ -168,6 +160,14 @@ rank::GemmOp Chunker::gradientBefore(Operation *op) {
   return {};
 }
 
+/// A product between `from` and `to` runs while `to` could.
+static bool hasProductBetween(Operation *from, Operation *to) {
+  for (Operation *op = from->getNextNode(); op != to; op = op->getNextNode())
+    if (isa<rank::GemmOp>(op))
+      return true;
+  return false;
+}
+
 /// Weights' gradients can wait: each gather gets one to run beside, and then
 /// each scatter that has none left, as far as there are any.
 void Chunker::deferGradients(ArrayRef<rank::CollectiveOp> found) {
@@ -181,11 +181,9 @@ void Chunker::deferGradients(ArrayRef<rank::CollectiveOp> found) {
     rank::GemmOp product = productBefore(op);
     if (!product)
       continue;
-    bool hidden = false;
-    for (Operation *next = product->getNextNode(); next != op;
-         next = next->getNextNode())
-      hidden |= isa<rank::GemmOp>(next);
-    if (rank::GemmOp gemm = hidden ? nullptr : gradientBefore(product))
+    if (hasProductBetween(product, op))
+      continue;
+    if (rank::GemmOp gemm = gradientBefore(product))
       gemm->moveAfter(product);
   }
 }
@@ -196,15 +194,12 @@ void Chunker::runScatter(rank::CollectiveOp op) {
   rank::GemmOp gemm = productBefore(op);
   if (!gemm)
     return;
-  FlatSymbolRefAttr out = Place::of(op.getOut()).buffer;
-  bool hidden = false;
+  StringRef out = Place::of(op.getOut()).buffer.getValue();
   for (Operation *next = gemm->getNextNode(); next != op;
-       next = next->getNextNode()) {
-    if (touches(next, out))
+       next = next->getNextNode())
+    if (passes::touches(next, out))
       return;
-    hidden |= isa<rank::GemmOp>(next);
-  }
-  if (hidden)
+  if (hasProductBetween(gemm, op))
     return moveTo(op, gemm->getNextNode());
   auto cut = cutOf(Place::of(op.getOut()), Place::of(op.getIn()), gemm);
   if (cut && gemm.getEpilogue() == rank::Epilogue::None)
@@ -285,7 +280,7 @@ rank::GemmOp Chunker::productBehind(rank::CollectiveOp op) {
   Place out = Place::of(op.getOut());
   for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
     auto gemm = dyn_cast<rank::GemmOp>(next);
-    if (!gemm && !touches(next, out.buffer))
+    if (!gemm && !passes::touches(next, out.buffer.getValue()))
       continue;
     if (!gemm || !isPlain(gemm))
       return {};
@@ -385,11 +380,11 @@ void Chunker::splitGather(rank::CollectiveOp op, rank::GemmOp gemm,
 /// Moves a gather ahead of the product before it. False where what the gather
 /// reads is not there yet.
 bool Chunker::hoist(rank::CollectiveOp op) {
-  FlatSymbolRefAttr in = Place::of(op.getIn()).buffer,
-                    out = Place::of(op.getOut()).buffer;
+  StringRef in = Place::of(op.getIn()).buffer.getValue(),
+            out = Place::of(op.getOut()).buffer.getValue();
   for (Operation *before = op->getPrevNode(); before;
        before = before->getPrevNode()) {
-    if (touches(before, {in, out}) || isa<rank::CollectiveOp>(before))
+    if (passes::touches(before, {in, out}) || isa<rank::CollectiveOp>(before))
       return false;
     if (isa<rank::GemmOp>(before)) {
       moveTo(op, before);

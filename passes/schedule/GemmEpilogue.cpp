@@ -1,5 +1,6 @@
 // rank-gemm-epilogue: products do what the kernel behind them would do.
 #include "passes/schedule/Passes.h"
+#include "passes/schedule/Place.h"
 #include "passes/schedule/ProductEnding.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -24,12 +25,6 @@ static rank::ViewOp viewOf(Value value) {
 }
 static bool isDense(Value value) {
   return cast<MemRefType>(value.getType()).getLayout().isIdentity();
-}
-/// Whether an operand of `op` lies in one of `buffers`.
-static bool touches(Operation *op, const llvm::DenseSet<StringRef> &buffers) {
-  return llvm::any_of(op->getOperands(), [&](Value operand) {
-    return buffers.contains(viewOf(operand).getBuffer());
-  });
 }
 static int64_t numElements(Value value) {
   return cast<ShapedType>(value.getType()).getNumElements();
@@ -102,7 +97,7 @@ LogicalResult EpilogueWriter::match(rank::GemmOp gemm, Match &match) {
       getElementTypeOrSelf(gemm.getA().getType()))
     return no("C is wider than the operands");
   Operation *next = gemm->getNextNode();
-  while (next && !touches(next, {c.getBuffer()}))
+  while (next && !passes::touches(next, c.getBuffer()))
     next = next->getNextNode();
   match.launch = dyn_cast_or_null<rank::LaunchOp>(next);
   BlockArgument product;
@@ -135,12 +130,12 @@ LogicalResult EpilogueWriter::match(rank::GemmOp gemm, Match &match) {
 
 /// Where the epilogue would read and write.
 LogicalResult EpilogueWriter::checkMemory(rank::GemmOp gemm, Match &match) {
-  llvm::DenseSet<StringRef> buffers;
+  SmallVector<StringRef> buffers;
   for (Value value : match.launch->getOperands())
-    buffers.insert(viewOf(value).getBuffer());
+    buffers.push_back(viewOf(value).getBuffer());
   for (Operation *op = gemm->getNextNode(); op != match.launch;
        op = op->getNextNode())
-    if (touches(op, buffers))
+    if (passes::touches(op, buffers))
       return no("what stands before its kernel touches the same memory");
   llvm::DenseSet<StringRef> touched;
   for (Value value : gemm.getOperands())

@@ -1,6 +1,7 @@
 // rank-overlap-gradients: sums of gradients over replicas run beside the last
 // backward.
 #include "passes/schedule/Passes.h"
+#include "passes/schedule/Place.h"
 
 namespace orrery::passes {
 #define GEN_PASS_DEF_RANKOVERLAPGRADIENTS
@@ -9,32 +10,13 @@ namespace orrery::passes {
 
 using namespace mlir;
 using namespace orrery;
+using passes::Place;
 
 namespace {
 
-/// Elements [begin, end) of a buffer.
-struct Range {
-  StringRef buffer;
-  int64_t begin, end;
-
-  bool touches(const Range &other) const {
-    return buffer == other.buffer && begin < other.end && other.begin < end;
-  }
-};
-
-/// All elements from a view's first to its last.
-Range rangeOf(rank::ViewOp view) {
-  auto type = cast<MemRefType>(view.getType());
-  auto [strides, offset] = type.getStridesAndOffset();
-  int64_t last = view.getOffset();
-  for (auto [size, stride] : llvm::zip_equal(type.getShape(), strides))
-    last += (size - 1) * stride;
-  return {view.getBuffer(), static_cast<int64_t>(view.getOffset()), last + 1};
-}
-
-bool touches(Operation &op, const Range &range) {
+bool touches(Operation &op, const Place &place) {
   return !isa<rank::ViewOp>(op) && llvm::any_of(op.getOperands(), [&](Value v) {
-    return rangeOf(v.getDefiningOp<rank::ViewOp>()).touches(range);
+    return Place::of(v).overlaps(place);
   });
 }
 
@@ -74,11 +56,11 @@ struct OverlapGradients
     for (Attribute axis : communicator.getAxes())
       if (cast<StringAttr>(axis).getValue() == "pp")
         return false; // stages end their backward at different times
-    Range range = rangeOf(in);
+    Place gradient = Place::of(in);
     for (Operation &earlier : *sum->getBlock()) {
       if (&earlier == sum)
         break;
-      if (touches(earlier, range))
+      if (touches(earlier, gradient))
         return false;
     }
     return true;
@@ -95,26 +77,27 @@ struct OverlapGradients
     for (int64_t begin = 0; begin < elements; begin += size) {
       int64_t count = std::min(size, elements - begin);
       int64_t offset = static_cast<int64_t>(view.getOffset()) + begin;
-      place(sum, backward, {view.getBuffer(), offset, offset + count},
-            MemRefType::get({count}, type.getElementType()));
+      place(
+          sum, backward,
+          {view.getBufferAttr(), offset, {count}, {1}, type.getElementType()});
     }
     sum.erase();
   }
 
   /// Sums one piece behind the last instruction of `backward` that touches it.
-  void place(rank::CollectiveOp sum, rank::ProgramOp backward, Range range,
-             MemRefType type) {
+  void place(rank::CollectiveOp sum, rank::ProgramOp backward,
+             const Place &where) {
     Operation *last = nullptr;
     for (Operation &op : backward.getBody().front())
-      if (!op.hasAttr(rank::kLastRunOnlyAttr) && touches(op, range))
+      if (!op.hasAttr(rank::kLastRunOnlyAttr) && touches(op, where))
         last = &op;
     OpBuilder builder(&getContext());
     if (last)
       builder.setInsertionPointAfter(last);
     else
       builder.setInsertionPointToStart(&backward.getBody().front());
-    Value piece = rank::ViewOp::create(builder, sum.getLoc(), type,
-                                       range.buffer, range.begin);
+    Value piece = rank::ViewOp::create(builder, sum.getLoc(), where.getType(),
+                                       where.buffer.getValue(), where.offset);
     auto moved = rank::CollectiveOp::create(
         builder, sum.getLoc(), sum.getKind(), sum.getReduction(),
         sum.getCommunicator(), piece, piece, sum.getDim(), sum.getConcat());

@@ -59,9 +59,9 @@ def RankGemmEpilogue : Pass<"rank-gemm-epilogue", "::mlir::ModuleOp"> {
 
     Left alone, with a remark: products that accumulate, products with another
     reader (a collective), kernels whose memory is touched between the product
-    and them, kernels that go on with a result that they do not write, work in place or
-    use the erf form, rows of z that are not a multiple of 8 elements, which
-    cuBLASLt asks for.
+    and them, kernels that go on with a result that they do not write, work in
+    place or use the erf form, rows of z that are not a multiple of 8 elements,
+    which cuBLASLt asks for.
 
     The kernel rounds x to 16 bits before it adds the bias, the epilogue does
     not.

@@ -31,6 +31,27 @@ Place Place::of(Value view) {
 
 int64_t Place::getNumElements() const { return llvm::product_of(shape); }
 
+int64_t Place::getEnd() const {
+  int64_t last = offset;
+  for (auto [size, stride] : llvm::zip_equal(shape, strides))
+    last += (size - 1) * stride;
+  return last + 1;
+}
+
+bool Place::overlaps(const Place &other) const {
+  return buffer == other.buffer && offset < other.getEnd() &&
+         other.offset < getEnd();
+}
+
+bool orrery::passes::touches(Operation *op, ArrayRef<StringRef> buffers) {
+  return !isa<orrery::rank::ViewOp>(op) &&
+         llvm::any_of(op->getOperands(), [&](Value operand) {
+           return llvm::is_contained(
+               buffers,
+               operand.getDefiningOp<orrery::rank::ViewOp>().getBuffer());
+         });
+}
+
 bool Place::isContiguous() const {
   SmallVector<int64_t> wanted = rowMajorStrides(shape);
   for (auto [size, stride, want] : llvm::zip_equal(shape, strides, wanted))

@@ -24,6 +24,11 @@ struct Place {
 
   bool isContiguous() const;
   int64_t getNumElements() const;
+  /// Behind the last element, counted as `offset`.
+  int64_t getEnd() const;
+  /// Whether this and `other` may have elements in common: all from the first
+  /// to the last count, gaps included.
+  bool overlaps(const Place &other) const;
   /// The same elements as `newShape` in row-major order, when strides allow:
   ///   shape [4, 1, 8] strides [24, 8, 1] as [4, 8]  → strides [24, 1]
   ///   shape [4, 8]    strides [24, 1]    as [32]    → none
@@ -35,6 +40,9 @@ struct Place {
   /// The view's type, with a strided layout where it is not row-major.
   mlir::MemRefType getType() const;
 };
+
+/// Whether an operand of `op` is a view of one of `buffers`.
+bool touches(mlir::Operation *op, llvm::ArrayRef<llvm::StringRef> buffers);
 
 /// Row-major strides of `shape`.
 llvm::SmallVector<int64_t> rowMajorStrides(llvm::ArrayRef<int64_t> shape);

@@ -35,28 +35,15 @@ static SmallVector<Value> writtenBy(Operation *op) {
       });
 }
 
-/// Whether two views may have bytes in common.
-static bool overlap(Value a, Value b) {
-  Place first = Place::of(a), second = Place::of(b);
-  auto end = [](const Place &place) {
-    int64_t last = place.offset;
-    for (auto [size, stride] : llvm::zip_equal(place.shape, place.strides))
-      last += (size - 1) * stride;
-    return last + 1;
-  };
-  return first.buffer == second.buffer && first.offset < end(second) &&
-         second.offset < end(first);
-}
-
 bool passes::mayFollow(rank::GemmOp gemm, Operation *op) {
   if (isa<rank::ViewOp>(op))
     return true;
   for (Value operand : op->getOperands())
-    if (overlap(operand, gemm.getC()))
+    if (Place::of(operand).overlaps(Place::of(gemm.getC())))
       return false;
   for (Value written : writtenBy(op))
     for (Value read : gemm->getOperands())
-      if (overlap(written, read))
+      if (Place::of(written).overlaps(Place::of(read)))
         return false;
   return true;
 }

@@ -62,14 +62,11 @@ static void printDiagnostic(Diagnostic &diagnostic) {
     llvm::errs() << "  note: " << note << "\n";
 }
 
-/// Largest arena of a rank, in bytes; 0 before the memory stage.
+/// Largest arena of a rank, in bytes, behind the memory stage.
 static int64_t getPeak(ModuleOp module) {
   int64_t peak = 0;
   for (auto rankClass : module.getOps<rank::ClassOp>())
-    if (rankClass.getFixedBytes() && rankClass.getSlotBytes())
-      peak = std::max(peak, int64_t(*rankClass.getFixedBytes() +
-                                    *llvm::max_element(rankClass.getSlots()) *
-                                        *rankClass.getSlotBytes()));
+    peak = std::max(peak, rankClass.getPeakBytes());
   return peak;
 }
 

@@ -56,6 +56,7 @@ absl::Status DeviceCollective::create(const DeviceGroup &group, Kind kind,
     return status;
   const DimensionCollective::Steps &steps = collective.steps();
   out = DeviceCollective();
+  out.collective = collective;
   out.flat = {&group, kind, reduction, type, steps.count};
   if (group.size() > 1) { // one part is in order already
     out.before = steps.before;
@@ -65,15 +66,10 @@ absl::Status DeviceCollective::create(const DeviceGroup &group, Kind kind,
 }
 
 absl::Status DeviceCollective::spread(int64_t distance) {
-  if (flat.kind != Kind::AllGather || after.needed())
-    return absl::InvalidArgumentError(
-        "only parts of an all-gather along dimension 0 may lie apart");
-  if (distance < flat.count)
-    return absl::InvalidArgumentError(
-        absl::StrCat("parts of ", flat.count, " elements overlap ", distance,
-                     " elements apart"));
-  flat.distance = distance == flat.count ? 0 : distance;
-  return absl::OkStatus();
+  absl::Status status = collective.spread(distance);
+  if (status.ok())
+    flat.distance = collective.steps().distance;
+  return status;
 }
 
 int64_t DeviceCollective::scratchBytes() const {

@@ -37,6 +37,7 @@ public:
                    cudaStream_t stream) const;
 
 private:
+  DimensionCollective collective;
   DeviceCall flat;
   DimensionCollective::Interleave before, after;
 };

@@ -114,7 +114,7 @@ absl::StatusOr<KernelLibrary> KernelLibrary::load(const plan::Plan &plan) {
       error != cudaSuccess)
     return toStatus(error, absl::StrCat("cannot load the plan's kernels",
                                         log[0] ? ": " : "", log));
-  result.library = Owned<cudaLibrary_t, cudaLibraryUnload>(library);
+  result.code = Owned<cudaLibrary_t, cudaLibraryUnload>(library);
   for (const plan::Kernel &kernel : plan.kernels()) {
     absl::StatusOr<LoadedKernel> loaded = loadKernel(library, kernel);
     if (!loaded.ok())

@@ -43,7 +43,7 @@ public:
   const LoadedKernel &kernel(uint32_t index) const { return kernels[index]; }
 
 private:
-  Owned<cudaLibrary_t, cudaLibraryUnload> library;
+  Owned<cudaLibrary_t, cudaLibraryUnload> code;
   std::vector<LoadedKernel> kernels;
 };
 

@@ -1,6 +1,6 @@
 // Every kernel case on the machine's GPU against the interpreter.
 #include "test/passes/emit/kernel/CudaRunner.h"
-#include "test/passes/emit/kernel/KernelCases.h"
+#include "test/passes/emit/kernel/KernelChecks.h"
 #include "test/passes/emit/kernel/SumCases.h"
 
 #include <gtest/gtest.h>
@@ -28,12 +28,6 @@ protected:
   }
 };
 } // namespace
-
-static void expectSameBits(const Tensors &actual, const Tensors &expected) {
-  ASSERT_EQ(actual.size(), expected.size());
-  for (size_t i = 0; i < actual.size(); ++i)
-    EXPECT_EQ(actual[i].data, expected[i].data) << "result " << i;
-}
 
 TEST_P(CudaKernels, ComputeWhatTheInterpreterDoes) {
   FusedProgram program = make();
@@ -79,15 +73,7 @@ TEST(CudaKernel, KeepsSumsOverRows) {
       FusedProgram program(withSizes(kSumSignature, one, element),
                            withSizes(one.body, one, element), {},
                            cudaBackend());
-      Tensors inputs = program->makeInputs(8, -0.5, 0.5);
-      Tensors expected = program->expected(inputs);
-      Tensors usual = program->run(inputs);
-      for (size_t i = 0; i < usual.size(); ++i)
-        EXPECT_LT(distance(usual[i], expected[i]), tolerance(element))
-            << "result " << i;
-      for (int64_t blocks : {1, 2, 1000})
-        expectSameBits(program->run(inputs, {}, /*inPlace=*/true, blocks),
-                       usual);
+      expectSums(program, program, element, {1, 2, 1000});
     }
 }
 

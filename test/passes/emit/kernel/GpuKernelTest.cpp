@@ -1,7 +1,7 @@
 // Kernels for GPUs, run thread by thread on this machine against the
 // interpreter, and what becomes of them in PTX.
 #include "passes/emit/kernel/gpu/PtxCode.h"
-#include "test/passes/emit/kernel/KernelCases.h"
+#include "test/passes/emit/kernel/KernelChecks.h"
 #include "test/passes/emit/kernel/SimulatedGpu.h"
 #include "test/passes/emit/kernel/SumCases.h"
 
@@ -28,12 +28,6 @@ protected:
   }
 };
 } // namespace
-
-static void expectSameBits(const Tensors &actual, const Tensors &expected) {
-  ASSERT_EQ(actual.size(), expected.size());
-  for (size_t i = 0; i < actual.size(); ++i)
-    EXPECT_EQ(actual[i].data, expected[i].data) << "result " << i;
-}
 
 TEST_P(GpuKernels, ComputeWhatTheInterpreterDoes) {
   FusedProgram program = make();
@@ -135,15 +129,7 @@ TEST(GpuKernel, KeepsSumsOverRows) {
       FusedProgram backwards = makeSums(one, element, simulatedGpu(true));
       EXPECT_EQ(program->getCall().rows, one.parts);
       EXPECT_EQ(program->getInfo().rowsPerBlock, 1);
-      Tensors inputs = program->makeInputs(8, -0.5, 0.5);
-      Tensors expected = program->expected(inputs);
-      Tensors usual = program->run(inputs);
-      for (size_t i = 0; i < usual.size(); ++i)
-        EXPECT_LT(distance(usual[i], expected[i]), tolerance(element))
-            << "result " << i;
-      for (int64_t blocks : {1, 2})
-        expectSameBits(backwards->run(inputs, {}, /*inPlace=*/true, blocks),
-                       usual);
+      expectSums(program, backwards, element, {1, 2});
     }
 }
 
