@@ -2,6 +2,7 @@
 #include "runtime/comm/nccl/DeviceGroup.h"
 
 #include "absl/strings/str_cat.h"
+#include "kernels/cuda/PartSum.h"
 #include "runtime/plan/ElementType.h"
 
 namespace orrery::runtime {
@@ -84,6 +85,8 @@ absl::Status DeviceGroup::allGather(const void *in, void *out, int64_t count,
     return absl::OkStatus();
   if (members == 1)
     return copy(in, out, count, type, stream);
+  if (peers)
+    return exchange(in, 0, out, count, count, type, stream);
   return check(nccl->allGather(in, out, count, elements, handle, stream),
                "ncclAllGather");
 }
@@ -104,6 +107,43 @@ absl::Status DeviceGroup::reduceScatter(const void *in, void *out,
                "ncclReduceScatter");
 }
 
+absl::Status DeviceGroup::reduceScatterByPeers(const void *in, void *out,
+                                               int64_t count,
+                                               plan::ElementType type,
+                                               Reduction reduction,
+                                               void *staging, int64_t distance,
+                                               cudaStream_t stream) const {
+  if (!peers)
+    return absl::FailedPreconditionError(
+        absl::StrCat("group '", label, "' uses no peers"));
+  if (count == 0)
+    return absl::OkStatus();
+  const int64_t bytes = elementBytes(type);
+  if (absl::Status status = peers->exchange(
+          static_cast<const std::byte *>(in), count * bytes,
+          static_cast<std::byte *>(staging), distance * bytes, count * bytes,
+          /*ownPart=*/false, stream);
+      !status.ok())
+    return status;
+  kernels::cuda::PartSumArguments sum;
+  sum.in = static_cast<const std::byte *>(in) + self * count * bytes;
+  sum.received = staging;
+  sum.distance = distance * bytes;
+  sum.parts = members;
+  sum.own = self;
+  sum.count = count;
+  sum.out = out;
+  sum.max = reduction == Reduction::Max;
+  if (cudaError_t error = kernels::cuda::partSum(
+          static_cast<kernels::ElementType>(type), sum, stream);
+      error != cudaSuccess)
+    return absl::InternalError(
+        absl::StrCat("adding ", members, " parts of ", count, " elements of ",
+                     elementName(type), " in group '", label,
+                     "': ", cudaGetErrorString(error)));
+  return absl::OkStatus();
+}
+
 absl::Status DeviceGroup::exchange(const void *in, int64_t inDistance,
                                    void *out, int64_t outDistance,
                                    int64_t count, plan::ElementType type,
@@ -115,16 +155,21 @@ absl::Status DeviceGroup::exchange(const void *in, int64_t inDistance,
     return absl::OkStatus();
   if (members == 1)
     return copy(in, out, count, type, stream);
+  const int64_t bytes = elementBytes(type);
+  if (peers)
+    return peers->exchange(static_cast<const std::byte *>(in),
+                           inDistance * bytes, static_cast<std::byte *>(out),
+                           outDistance * bytes, count * bytes,
+                           /*ownPart=*/true, stream);
   if (absl::Status status = check(nccl->groupStart(), "ncclGroupStart");
       !status.ok())
     return status;
   // An open group must be ended whatever happens inside.
   absl::Status inside;
   for (int m = 0; m < members && inside.ok(); ++m) {
-    const std::byte *from = static_cast<const std::byte *>(in) +
-                            m * inDistance * elementBytes(type);
-    std::byte *to =
-        static_cast<std::byte *>(out) + m * outDistance * elementBytes(type);
+    const std::byte *from =
+        static_cast<const std::byte *>(in) + m * inDistance * bytes;
+    std::byte *to = static_cast<std::byte *>(out) + m * outDistance * bytes;
     if (from == to)
       continue; // the own part, in place
     inside =

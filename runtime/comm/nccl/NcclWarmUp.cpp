@@ -67,36 +67,11 @@ public:
 
 } // namespace
 
-int64_t DeviceCall::bytes() const {
-  const int64_t part = count * elementBytes(type);
-  if (kind == Kind::AllGather && distance)
-    return part + (group->size() - 1) * distance * elementBytes(type);
-  return kind == Kind::AllReduce ? part : part * group->size();
-}
-
-absl::Status DeviceCall::run(const void *in, void *out,
-                             cudaStream_t stream) const {
-  switch (kind) {
-  case Kind::AllReduce:
-    return group->allReduce(in, out, count, type, reduction, stream);
-  case Kind::AllGather:
-    return distance
-               ? group->allGatherApart(in, out, count, distance, type, stream)
-               : group->allGather(in, out, count, type, stream);
-  case Kind::ReduceScatter:
-    return group->reduceScatter(in, out, count, type, reduction, stream);
-  case Kind::AllToAll:
-    return group->allToAll(in, out, count, type, stream);
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no collective of kind ", static_cast<int>(kind)));
-}
-
 absl::Status NcclWorld::warmUp(std::span<const DeviceCall> calls) {
   std::vector<DeviceCall> distinct;
   int64_t bytes = 0;
   for (const DeviceCall &call : calls) {
-    if (call.group->size() == 1 || call.count == 0 ||
+    if (call.group->size() == 1 || call.count == 0 || call.goesByPeers() ||
         std::find(distinct.begin(), distinct.end(), call) != distinct.end())
       continue;
     distinct.push_back(call);
@@ -123,7 +98,7 @@ absl::Status NcclWorld::warmUp(std::span<const DeviceCall> calls) {
       out += own;
     else if (call.kind == DeviceCall::Kind::AllToAll)
       out += call.bytes();
-    status.Update(call.run(in, out, bench.stream));
+    status.Update(call.run(in, out, nullptr, bench.stream));
     if (!status.ok())
       break;
   }

@@ -2,6 +2,7 @@
 #include "runtime/device/cuda/CudaDevice.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "runtime/device/Trace.h"
 #include "runtime/device/cuda/Ceilings.h"
 #include "runtime/device/cuda/CudaRank.h"
@@ -50,6 +51,7 @@ private:
                 double origin);
   absl::Status copyState(bool toHost);
   absl::Status forgetImage();
+  std::string messagesText() const;
 
   CudaRank parts;
   UnrolledStep train, evaluation; // before parts' end
@@ -238,6 +240,18 @@ absl::Status CudaDevice::forgetImage() {
   return status;
 }
 
+// "messages: tp by copies between GPUs, dp by NCCL"; nothing for one rank.
+std::string CudaDevice::messagesText() const {
+  std::vector<std::string> texts;
+  for (const std::optional<DeviceGroup> &group : parts.groups)
+    if (group && group->size() > 1)
+      texts.push_back(absl::StrCat(
+          group->name(),
+          group->usesPeers() ? " by copies between GPUs" : " by NCCL"));
+  return texts.empty() ? ""
+                       : absl::StrCat("messages: ", absl::StrJoin(texts, ", "));
+}
+
 std::vector<std::string> CudaDevice::memoryReport() const {
   const MemoryLedger &ledger = parts.ledger;
   std::vector<std::string> lines = {absl::StrCat(
@@ -245,7 +259,8 @@ std::vector<std::string> CudaDevice::memoryReport() const {
       "): ", bytesText(ledger.total() - ledger.free()), " of ",
       bytesText(ledger.total()), " taken: ", ledger.text(),
       "; page-locked on the host ", bytesText(parts.staging->bytes()))};
-  for (const std::string &text : {parts.gemms.text(), parts.cudnn.text()})
+  for (const std::string &text :
+       {messagesText(), parts.gemms.text(), parts.cudnn.text()})
     if (!text.empty())
       lines.push_back(text);
   return lines;

@@ -6,6 +6,7 @@
 #include "runtime/device/Groups.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace orrery::runtime::cuda {
 namespace {
@@ -26,17 +27,32 @@ int64_t graphReserve(const RankPlan &rank, const Lanes &lanes) {
 
 int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
+// Memory that other ranks map is theirs in whole blocks.
+int64_t wholeBlocks(int64_t bytes) {
+  return (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes * kPeerBlockBytes;
+}
+
+int64_t arenaBytes(const RankPlan &rank) {
+  return static_cast<int64_t>(rank.member->arena_bytes());
+}
+
+int64_t total(const std::vector<int64_t> &bytes) {
+  return std::accumulate(bytes.begin(), bytes.end(), int64_t(0));
+}
+
 } // namespace
 
 // Whoever failed alone would leave the others waiting for it in a communicator.
 absl::Status CudaRank::setUp() {
   absl::Status (CudaRank::*const parts[])() = {
-      &CudaRank::takeGpuAndCode, &CudaRank::checkGpus,
-      &CudaRank::openNccl,       &CudaRank::createGroups,
-      &CudaRank::createChannels, &CudaRank::openGemms,
-      &CudaRank::chooseGemms,    &CudaRank::shareGemms,
-      &CudaRank::prepare,        &CudaRank::warmUp,
-      &CudaRank::takeMemory,     &CudaRank::rehearse};
+      &CudaRank::takeGpuAndCode,  &CudaRank::checkGpus,
+      &CudaRank::openNccl,        &CudaRank::createGroups,
+      &CudaRank::openPeers,       &CudaRank::createChannels,
+      &CudaRank::openGemms,       &CudaRank::chooseGemms,
+      &CudaRank::shareGemms,      &CudaRank::prepare,
+      &CudaRank::warmUp,          &CudaRank::takeMemory,
+      &CudaRank::mapPeers,        &CudaRank::rehearse,
+      &CudaRank::rehearseMessages};
   for (auto part : parts)
     if (absl::Status status = agree(factory.world(), (this->*part)());
         !status.ok())
@@ -73,7 +89,8 @@ absl::Status CudaRank::createGroups() {
   absl::StatusOr<Groups> host = runtime::createGroups(rank, factory);
   if (!host.ok())
     return host.status();
-  for (const std::unique_ptr<Communicator> &group : *host) {
+  hostGroups = *std::move(host);
+  for (const std::unique_ptr<Communicator> &group : hostGroups) {
     std::optional<DeviceGroup> &own = groups.emplace_back();
     absl::Status status;
     if (group) {
@@ -88,6 +105,60 @@ absl::Status CudaRank::createGroups() {
       return status;
   }
   return absl::OkStatus();
+}
+
+// A group goes by copies where each of its members reaches all others and they
+// run one program on one layout of memory, so that a place here is the same
+// place there: ranks of one stage.
+absl::Status CudaRank::openPeers() {
+  if (factory.size() == 1)
+    return absl::OkStatus();
+  std::vector<std::vector<int32_t>> members(groups.size());
+  std::vector<int32_t> wanted;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    if (!options.peerCopies || !groups[g] || groups[g]->size() == 1 ||
+        groups[g]->size() > PeerMemory::kMaxMembers)
+      continue;
+    members[g] = rank.mesh.groupOf(
+        rank.plan->communicators(static_cast<int>(g)), rank.rank);
+    const bool alike =
+        std::all_of(members[g].begin(), members[g].end(), [&](int32_t other) {
+          absl::StatusOr<RankPlan> seen = RankPlan::create(*rank.plan, other);
+          return seen.ok() && seen->member == rank.member;
+        });
+    if (alike)
+      wanted.insert(wanted.end(), members[g].begin(), members[g].end());
+    else
+      members[g].clear();
+  }
+  if (absl::Status status =
+          peers.open(factory.world(), wanted, static_cast<int>(groups.size()));
+      !status.ok())
+    return status;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    if (!groups[g] || groups[g]->size() == 1)
+      continue;
+    int32_t missing = members[g].empty();
+    for (int32_t other : members[g])
+      missing += other != rank.rank && !peers.reaches(other);
+    if (absl::Status status = hostGroups[g]->allReduce(
+            &missing, &missing, 1, plan::I32, Reduction::Max);
+        !status.ok())
+      return status;
+    if (missing > 0)
+      continue;
+    absl::StatusOr<std::shared_ptr<const PeerExchange>> exchange =
+        PeerExchange::create(peers, static_cast<int>(g), members[g],
+                             groups[g]->rank());
+    if (!exchange.ok())
+      return exchange.status();
+    groups[g]->usePeers(*std::move(exchange));
+    reached.insert(reached.end(), members[g].begin(), members[g].end());
+  }
+  std::erase(reached, rank.rank);
+  std::sort(reached.begin(), reached.end());
+  reached.erase(std::unique(reached.begin(), reached.end()), reached.end());
+  return ledger.book("peer memory");
 }
 
 absl::Status CudaRank::createChannels() {
@@ -146,12 +217,9 @@ std::vector<int64_t> CudaRank::scratchByLane() const {
 
 absl::Status CudaRank::takeMemory() {
   const std::vector<int64_t> byLane = scratchByLane();
-  int64_t scratchBytes = 0;
-  for (int64_t bytes : byLane)
-    scratchBytes += bytes;
-  const int64_t arenaBytes = static_cast<int64_t>(rank.member->arena_bytes());
-  if (absl::Status status =
-          checkFit(ledger, arenaBytes, scratchBytes, graphReserve(rank, lanes));
+  const int64_t scratchBytes = wholeBlocks(total(byLane));
+  if (absl::Status status = checkFit(ledger, wholeBlocks(arenaBytes(rank)),
+                                     scratchBytes, graphReserve(rank, lanes));
       !status.ok())
     return absl::Status(status.code(), absl::StrCat("rank ", rank.rank, ": ",
                                                     status.message()));
@@ -167,13 +235,13 @@ absl::Status CudaRank::takeMemory() {
   deviceKeys = *std::move(memory);
   if (absl::Status status = ledger.book("scratch"); !status.ok())
     return status;
-  memory = allocateDevice(arenaBytes, "the arena");
+  memory = allocateDevice(wholeBlocks(arenaBytes(rank)), "the arena");
   if (!memory.ok())
     return memory.status();
   arena = *std::move(memory);
   if (absl::Status status = ledger.book("arena"); !status.ok())
     return status;
-  absl::StatusOr<HostImage> reserved = HostImage::create(arenaBytes);
+  absl::StatusOr<HostImage> reserved = HostImage::create(arenaBytes(rank));
   if (!reserved.ok())
     return reserved.status();
   image = *std::move(reserved);
@@ -199,30 +267,52 @@ absl::Status CudaRank::takeMemory() {
   return absl::OkStatus();
 }
 
-// The arena and the keys are zero before the rehearsal, so that indices read
-// from them are in bounds, and zero behind it.
-absl::Status CudaRank::rehearse() {
+absl::Status CudaRank::mapPeers() {
+  const DeviceBlock blocks[] = {
+      {static_cast<std::byte *>(arena.get()),
+       arena.get() ? wholeBlocks(arenaBytes(rank)) : 0},
+      {static_cast<std::byte *>(scratch.get()),
+       scratch.get() ? wholeBlocks(total(scratchByLane())) : 0}};
+  if (absl::Status status = peers.map(factory.world(), reached, blocks);
+      !status.ok())
+    return status;
+  return ledger.book("peer memory");
+}
+
+absl::Status CudaRank::clearMemory() {
   const size_t bytes = rank.member->arena_bytes();
   const cudaStream_t stream = enqueuer->stream();
-  auto clear = [&]() -> absl::Status {
-    cudaError_t error = cudaSuccess;
-    if (bytes)
-      error = cudaMemsetAsync(arena.get(), 0, bytes, stream);
-    if (error == cudaSuccess && !keys.all().empty())
-      error =
-          cudaMemsetAsync(deviceKeys.get(), 0, keys.all().size() * 8, stream);
-    if (error == cudaSuccess)
-      error = cudaStreamSynchronize(stream);
-    return toStatus(error, "clearing of the arena");
-  };
-  absl::Status status = clear();
+  cudaError_t error = cudaSuccess;
+  if (bytes)
+    error = cudaMemsetAsync(arena.get(), 0, bytes, stream);
+  if (error == cudaSuccess && !keys.all().empty())
+    error = cudaMemsetAsync(deviceKeys.get(), 0, keys.all().size() * 8, stream);
+  if (error == cudaSuccess)
+    error = cudaStreamSynchronize(stream);
+  return toStatus(error, "clearing of the arena");
+}
+
+// The arena and the keys are zero before the rehearsal, so that indices read
+// from them are in bounds.
+absl::Status CudaRank::rehearse() {
+  absl::Status status = clearMemory();
   if (status.ok())
-    status = enqueuer->rehearse();
-  if (status.ok())
-    status = clear();
+    status = enqueuer->rehearse(/*messages=*/false);
   if (!status.ok())
     return absl::Status(status.code(), absl::StrCat("rank ", rank.rank, ": ",
                                                     status.message()));
+  return ledger.book("kernels");
+}
+
+// And zero behind it.
+absl::Status CudaRank::rehearseMessages() {
+  absl::Status status = enqueuer->rehearse(/*messages=*/true);
+  if (status.ok())
+    status = clearMemory();
+  if (!status.ok())
+    return alone(
+        absl::Status(status.code(),
+                     absl::StrCat("rank ", rank.rank, ": ", status.message())));
   return ledger.book("kernels");
 }
 
@@ -233,8 +323,13 @@ CudaRank::~CudaRank() {
                    broken ? absl::InternalError("broken") : absl::OkStatus());
   if (status.ok())
     status = nccl.close(factory.world());
-  if (!status.ok())
+  if (status.ok())
+    status = peers.close(factory.world());
+  if (!status.ok()) {
     status = nccl.abort();
+    if (enqueuer)
+      peers.release(enqueuer->all());
+  }
   // Nobody is left to hear of an error.
   status.IgnoreError();
 }

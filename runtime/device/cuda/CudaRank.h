@@ -3,6 +3,8 @@
 #define ORRERY_RUNTIME_DEVICE_CUDA_CUDARANK_H
 
 #include "runtime/comm/nccl/NcclWorld.h"
+#include "runtime/comm/peer/PeerMemory.h"
+#include "runtime/device/Groups.h"
 #include "runtime/device/cuda/CudaDevice.h"
 #include "runtime/device/cuda/Gpu.h"
 #include "runtime/device/cuda/HostImage.h"
@@ -40,6 +42,9 @@ public:
   Lanes lanes;
   KernelLibrary kernels;
   NcclWorld nccl;
+  Groups hostGroups;
+  PeerMemory peers;             // outlives the groups
+  std::vector<int32_t> reached; // ranks of groups that go by copies
   std::vector<std::optional<DeviceGroup>> groups;
   std::vector<PeerChannel> channels;
   StepKeys keys;
@@ -61,6 +66,7 @@ private:
   absl::Status checkGpus();
   absl::Status openNccl();
   absl::Status createGroups();
+  absl::Status openPeers();
   absl::Status createChannels();
   absl::Status openGemms();
   absl::Status chooseGemms();
@@ -68,9 +74,12 @@ private:
   absl::Status prepare();
   absl::Status warmUp();
   absl::Status takeMemory();
+  absl::Status mapPeers();
   absl::Status rehearse();
+  absl::Status rehearseMessages();
   absl::Status alone(const absl::Status &status);
   std::vector<int64_t> scratchByLane() const;
+  absl::Status clearMemory();
 };
 
 } // namespace orrery::runtime::cuda

@@ -69,6 +69,13 @@ StepEnqueuer::create(const RankPlan &rank, const Lanes &lanes,
   return enqueuer;
 }
 
+std::vector<cudaStream_t> StepEnqueuer::all() const {
+  std::vector<cudaStream_t> all;
+  for (const Stream &stream : streams)
+    all.push_back(stream.get());
+  return all;
+}
+
 absl::Status StepEnqueuer::reserveEvents(size_t count) {
   while (events.size() < count) {
     absl::StatusOr<Event> event = createEvent(false);
@@ -224,12 +231,12 @@ absl::StatusOr<GraphExec> StepEnqueuer::capture(const StepPlan &step) {
   return exec;
 }
 
-absl::Status StepEnqueuer::rehearse() {
+absl::Status StepEnqueuer::rehearse(bool messages) {
   for (uint32_t p = 0; p < programs->size(); ++p) {
     PreparedProgram &program = (*programs)[p];
     for (uint32_t i = 0; i < program.instructions.size(); ++i) {
       const PreparedInstruction &instruction = program.instructions[i];
-      if (instruction.transfer || instruction.collective)
+      if (instruction.transfer || instruction.collective != messages)
         continue;
       const StepAction action = {
           .lane = instruction.lane, .program = p, .instruction = i};

@@ -40,6 +40,7 @@ public:
   cudaStream_t stream(int lane) const {
     return streams[static_cast<size_t>(lane)].get();
   }
+  std::vector<cudaStream_t> all() const;
 
   /// Enqueues the step, in order; with `times`, events around every action and
   /// NVTX ranges named like the trace. Errors name program, microbatch and
@@ -49,8 +50,9 @@ public:
   absl::StatusOr<GraphExec> capture(const StepPlan &step);
   /// Runs every instruction that needs no other rank once, for microbatch 0, on
   /// whatever the arena holds: code that is loaded when it first runs is here
-  /// then, and what cannot run says so.
-  absl::Status rehearse();
+  /// then, and what cannot run says so. With `messages` the collectives in
+  /// their place, which all ranks rehearse.
+  absl::Status rehearse(bool messages);
 
 private:
   absl::Status reserveEvents(size_t count);

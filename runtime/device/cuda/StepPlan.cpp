@@ -25,6 +25,9 @@ struct PlacedInstruction {
 // The keys of random streams lie outside the arena; instructions that read them
 // name this range behind every arena.
 constexpr int64_t kKeys = int64_t(1) << 62;
+// And calls of a communicator, which come one behind the other on whatever
+// streams they are, one byte for each.
+constexpr int64_t kCommunicators = kKeys + 1;
 
 bool readsKeys(const plan::Instruction &instruction) {
   if (instruction.has_attention())
@@ -51,6 +54,11 @@ PlacedInstruction placeInstruction(const plan::Instruction &instruction,
     }
   if (readsKeys(instruction))
     placed.operands.push_back({{kKeys, 0, 1}, 1, false});
+  if (instruction.has_collective())
+    placed.operands.push_back(
+        {{kCommunicators + instruction.collective().communicator(), 0, 1},
+         1,
+         true});
   return placed;
 }
 

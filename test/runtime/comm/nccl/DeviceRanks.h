@@ -58,7 +58,8 @@ template <typename T> class DeviceArray {
 public:
   explicit DeviceArray(int64_t count) : count(count) {
     if (cudaMalloc(&memory, bytes()) != cudaSuccess ||
-        cudaMemset(memory, 0xff, bytes()) != cudaSuccess)
+        cudaMemset(memory, 0xff, bytes()) != cudaSuccess ||
+        cudaDeviceSynchronize() != cudaSuccess) // other streams do not wait
       ADD_FAILURE() << "no memory for " << bytes() << " bytes";
   }
   explicit DeviceArray(const std::vector<T> &values)

@@ -147,6 +147,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete &streamOf(stream);
   return cudaSuccess;
 }
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  return cudaStreamSynchronize(stream);
+}
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   Stream &own = streamOf(stream);
   if (own.capture)
@@ -322,6 +325,29 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes,
                             cudaStream_t stream) {
   return enqueue(stream, [=] { std::memset(to, value, bytes); });
+}
+cudaError_t cudaMemset(void *to, int value, size_t bytes) {
+  return cudaMemsetAsync(to, value, bytes, nullptr);
+}
+cudaError_t cudaDeviceSynchronize() {
+  while (gpu().runOne())
+    ;
+  return cudaSuccess;
+}
+
+// No memory is shown to other processes.
+cudaError_t cudaIpcGetMemHandle(cudaIpcMemHandle_t *, void *) {
+  return cudaErrorNotSupported;
+}
+cudaError_t cudaIpcOpenMemHandle(void **, cudaIpcMemHandle_t, unsigned) {
+  return cudaErrorNotSupported;
+}
+cudaError_t cudaIpcCloseMemHandle(void *) { return cudaErrorNotSupported; }
+cudaError_t
+cudaGetDriverEntryPointByVersion(const char *, void **, unsigned,
+                                 unsigned long long,
+                                 cudaDriverEntryPointQueryResult *) {
+  return cudaErrorNotSupported;
 }
 
 // Kernels.

@@ -6,6 +6,7 @@
 #include "kernels/cuda/Attention.h"
 #include "kernels/cuda/Embedding.h"
 #include "kernels/cuda/GemmEpilogue.h"
+#include "kernels/cuda/PartSum.h"
 #include "kernels/cuda/RandomFill.h"
 #include "kernels/cuda/Reductions.h"
 #include "kernels/cuda/StridedCopy.h"
@@ -95,6 +96,10 @@ cudaError_t flatReduce(FlatReduction reduction, ElementType type,
     dirty(scratch, kFlatReduceScratchBytes);
     return kernels::flatReduce(reduction, type, in, count, out, 1);
   });
+}
+// No peers, no parts.
+cudaError_t partSum(ElementType, const PartSumArguments &, cudaStream_t) {
+  return cudaErrorNotSupported;
 }
 cudaError_t stridedCopy(const CopyPlan &plan, const void *in, void *out,
                         cudaStream_t stream) {

@@ -1,0 +1,261 @@
+// Mapping memory between processes, and meeting by flags.
+#include "runtime/comm/peer/PeerMemory.h"
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+namespace orrery::runtime {
+namespace {
+
+absl::Status toStatus(cudaError_t error, absl::string_view call) {
+  if (error == cudaSuccess)
+    return absl::OkStatus();
+  static_cast<void>(cudaGetLastError()); // the status says it
+  return absl::InternalError(
+      absl::StrCat(call, ": ", cudaGetErrorString(error)));
+}
+
+// What a rank shows of one allocation.
+struct Shown {
+  cudaIpcMemHandle_t handle = {};
+  int64_t bytes = 0; // 0: nothing to be mapped
+  uint64_t host = 0;
+};
+static_assert(sizeof(Shown) % sizeof(int64_t) == 0);
+
+// The same on all ranks of one boot of one host.
+uint64_t identifyHost() {
+  std::array<char, 256> name = {};
+  if (gethostname(name.data(), name.size() - 1) != 0)
+    name[0] = '\0';
+  std::string boot;
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::getline(file, boot);
+  uint64_t hash = 14695981039346656037u; // FNV-1a: the same in every process
+  for (char c : std::string(name.data()) + "/" + boot)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash;
+}
+
+absl::Status show(Communicator &world, const Shown &own,
+                  std::vector<Shown> &all) {
+  all.resize(static_cast<size_t>(world.size()));
+  return world.allGather(&own, all.data(), sizeof(Shown) / sizeof(int64_t),
+                         plan::I64);
+}
+
+CUstreamBatchMemOpParams writeTo(uint32_t *flag, uint32_t value) {
+  CUstreamBatchMemOpParams op = {};
+  op.writeValue.operation = CU_STREAM_MEM_OP_WRITE_VALUE_32;
+  op.writeValue.address = reinterpret_cast<CUdeviceptr>(flag);
+  op.writeValue.value = value;
+  op.writeValue.flags = CU_STREAM_WRITE_VALUE_DEFAULT;
+  return op;
+}
+
+// At least: release() sets every byte.
+CUstreamBatchMemOpParams waitFor(uint32_t *flag) {
+  CUstreamBatchMemOpParams op = {};
+  op.waitValue.operation = CU_STREAM_MEM_OP_WAIT_VALUE_32;
+  op.waitValue.address = reinterpret_cast<CUdeviceptr>(flag);
+  op.waitValue.value = 1;
+  op.waitValue.flags = CU_STREAM_WAIT_VALUE_GEQ;
+  return op;
+}
+
+} // namespace
+
+PeerMemory::~PeerMemory() {
+  unmap();
+  if (flags)
+    static_cast<void>(cudaFree(flags));
+}
+
+uint32_t *PeerMemory::flag(uint32_t *flags, int group, PeerPhase phase,
+                           int member) {
+  return flags + (group * 2 + (phase == PeerPhase::Done)) * kMaxMembers +
+         member;
+}
+
+absl::Status PeerMemory::createFlags(int groups) {
+  void *entry = nullptr;
+  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+  absl::Status status = toStatus(
+      cudaGetDriverEntryPointByVersion("cuStreamBatchMemOp", &entry, 12000,
+                                       cudaEnableDefault, &found),
+      "cudaGetDriverEntryPointByVersion");
+  if (!status.ok())
+    return status;
+  if (found != cudaDriverEntryPointSuccess)
+    return absl::UnimplementedError("the driver has no cuStreamBatchMemOp");
+  batch = reinterpret_cast<BatchMemOp>(entry);
+  const int64_t bytes = int64_t(groups) * 2 * kMaxMembers * sizeof(uint32_t);
+  flagBytes = (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes * kPeerBlockBytes;
+  void *memory = nullptr;
+  status = toStatus(cudaMalloc(&memory, static_cast<size_t>(flagBytes)),
+                    "cudaMalloc of flags");
+  if (!status.ok())
+    return status;
+  flags = static_cast<uint32_t *>(memory);
+  status = toStatus(cudaMemset(flags, 0, static_cast<size_t>(flagBytes)),
+                    "cudaMemset of flags");
+  if (status.ok())
+    status = toStatus(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  return status;
+}
+
+absl::Status PeerMemory::open(Communicator &world,
+                              std::span<const int32_t> peers, int groups) {
+  Shown own = {{}, 0, identifyHost()};
+  if (!peers.empty() && createFlags(groups).ok() &&
+      toStatus(cudaIpcGetMemHandle(&own.handle, flags), "handle of flags").ok())
+    own.bytes = flagBytes;
+  std::vector<Shown> all;
+  if (absl::Status status = show(world, own, all); !status.ok())
+    return status;
+  if (own.bytes == 0)
+    return absl::OkStatus();
+  for (int32_t rank : peers) {
+    const Shown &other = all[static_cast<size_t>(rank)];
+    if (rank == world.rank() || other.bytes == 0 || other.host != own.host ||
+        reaches(rank))
+      continue;
+    void *memory = nullptr;
+    // Who cannot be reached is written to by other means.
+    if (toStatus(cudaIpcOpenMemHandle(&memory, other.handle,
+                                      cudaIpcMemLazyEnablePeerAccess),
+                 "mapping of flags")
+            .ok())
+      flagsOf[rank] = static_cast<uint32_t *>(memory);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PeerMemory::map(Communicator &world,
+                             std::span<const int32_t> ranks,
+                             std::span<const DeviceBlock> blocks) {
+  for (const DeviceBlock &block : blocks) {
+    Shown own;
+    absl::Status mine;
+    if (block.bytes > 0 && !ranks.empty())
+      mine = toStatus(cudaIpcGetMemHandle(&own.handle, block.begin),
+                      "handle of device memory");
+    if (mine.ok() && !ranks.empty())
+      own.bytes = block.bytes;
+    std::vector<Shown> all;
+    if (absl::Status status = show(world, own, all); !status.ok())
+      return status;
+    if (!mine.ok())
+      return mine;
+    for (int32_t rank : ranks) {
+      const Shown &other = all[static_cast<size_t>(rank)];
+      if (other.bytes == 0 || own.bytes == 0)
+        continue;
+      void *memory = nullptr;
+      if (absl::Status status = toStatus(
+              cudaIpcOpenMemHandle(&memory, other.handle,
+                                   cudaIpcMemLazyEnablePeerAccess),
+              absl::StrCat("mapping ", other.bytes, " bytes of rank ", rank));
+          !status.ok())
+        return status;
+      mappings[rank].push_back({block.begin, std::min(own.bytes, other.bytes),
+                                static_cast<std::byte *>(memory)});
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::byte *PeerMemory::at(int32_t rank, const void *memory) const {
+  const auto found = mappings.find(rank);
+  if (found == mappings.end())
+    return nullptr;
+  const auto *byte = static_cast<const std::byte *>(memory);
+  for (const Mapping &mapping : found->second)
+    if (!std::less<>()(byte, mapping.here) &&
+        std::less<>()(byte, mapping.here + mapping.bytes))
+      return mapping.there + (byte - mapping.here);
+  return nullptr;
+}
+
+absl::Status PeerMemory::meet(int group, PeerPhase phase,
+                              std::span<const int32_t> ranks, int self,
+                              cudaStream_t stream) const {
+  absl::InlinedVector<CUstreamBatchMemOpParams, 3 * 8> ops;
+  const int members = static_cast<int>(ranks.size());
+  for (int m = 0; m < members; ++m)
+    if (m != self)
+      ops.push_back(writeTo(
+          flag(flagsOf.at(ranks[static_cast<size_t>(m)]), group, phase, self),
+          1));
+  // A member sets its flag again only when it has seen this rank's next one,
+  // which is set behind this.
+  for (int m = 0; m < members; ++m)
+    if (m != self) {
+      ops.push_back(waitFor(flag(flags, group, phase, m)));
+      ops.push_back(writeTo(flag(flags, group, phase, m), 0));
+    }
+  if (CUresult result =
+          batch(stream, static_cast<unsigned>(ops.size()), ops.data(), 0);
+      result != CUDA_SUCCESS)
+    return absl::InternalError(absl::StrCat("cuStreamBatchMemOp of ",
+                                            ops.size(), " operations: error ",
+                                            static_cast<int>(result)));
+  return absl::OkStatus();
+}
+
+void PeerMemory::release(std::span<const cudaStream_t> streams) const {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kLongest = std::chrono::seconds(5);
+  if (!flags)
+    return;
+  cudaStream_t own = nullptr;
+  if (cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking) != cudaSuccess)
+    return;
+  const absl::Cleanup destroy = [&] {
+    static_cast<void>(cudaStreamDestroy(own));
+  };
+  const Clock::time_point end = Clock::now() + kLongest;
+  auto busy = [](cudaStream_t stream) {
+    return cudaStreamQuery(stream) == cudaErrorNotReady;
+  };
+  while (Clock::now() < end &&
+         std::any_of(streams.begin(), streams.end(), busy)) {
+    if (cudaMemsetAsync(flags, 1, static_cast<size_t>(flagBytes), own) !=
+            cudaSuccess ||
+        cudaStreamSynchronize(own) != cudaSuccess)
+      break;
+    std::this_thread::yield();
+  }
+  static_cast<void>(cudaGetLastError());
+}
+
+void PeerMemory::unmap() {
+  for (const auto &[rank, memory] : flagsOf)
+    static_cast<void>(cudaIpcCloseMemHandle(memory));
+  for (const auto &[rank, parts] : mappings)
+    for (const Mapping &mapping : parts)
+      static_cast<void>(cudaIpcCloseMemHandle(mapping.there));
+  flagsOf.clear();
+  mappings.clear();
+}
+
+absl::Status PeerMemory::close(Communicator &world) {
+  // No rank writes here any more, nor is written to.
+  if (absl::Status status = world.barrier(); !status.ok())
+    return status;
+  unmap();
+  return world.barrier();
+}
+
+} // namespace orrery::runtime
