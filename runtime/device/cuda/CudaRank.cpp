@@ -27,11 +27,6 @@ int64_t graphReserve(const RankPlan &rank, const Lanes &lanes) {
 
 int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
-// Memory that other ranks map is theirs in whole blocks.
-int64_t wholeBlocks(int64_t bytes) {
-  return (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes * kPeerBlockBytes;
-}
-
 int64_t arenaBytes(const RankPlan &rank) {
   return static_cast<int64_t>(rank.member->arena_bytes());
 }
@@ -205,6 +200,13 @@ absl::Status CudaRank::warmUp() {
   return ledger.book("NCCL");
 }
 
+// Memory that other ranks map is theirs in whole blocks.
+int64_t CudaRank::shownBytes(int64_t bytes) const {
+  return reached.empty() ? bytes
+                         : (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes *
+                               kPeerBlockBytes;
+}
+
 std::vector<int64_t> CudaRank::scratchByLane() const {
   std::vector<int64_t> bytes(static_cast<size_t>(lanes.count()), 0);
   for (const PreparedProgram &program : programs)
@@ -217,8 +219,8 @@ std::vector<int64_t> CudaRank::scratchByLane() const {
 
 absl::Status CudaRank::takeMemory() {
   const std::vector<int64_t> byLane = scratchByLane();
-  const int64_t scratchBytes = wholeBlocks(total(byLane));
-  if (absl::Status status = checkFit(ledger, wholeBlocks(arenaBytes(rank)),
+  const int64_t scratchBytes = shownBytes(total(byLane));
+  if (absl::Status status = checkFit(ledger, shownBytes(arenaBytes(rank)),
                                      scratchBytes, graphReserve(rank, lanes));
       !status.ok())
     return absl::Status(status.code(), absl::StrCat("rank ", rank.rank, ": ",
@@ -235,7 +237,7 @@ absl::Status CudaRank::takeMemory() {
   deviceKeys = *std::move(memory);
   if (absl::Status status = ledger.book("scratch"); !status.ok())
     return status;
-  memory = allocateDevice(wholeBlocks(arenaBytes(rank)), "the arena");
+  memory = allocateDevice(shownBytes(arenaBytes(rank)), "the arena");
   if (!memory.ok())
     return memory.status();
   arena = *std::move(memory);
@@ -268,11 +270,13 @@ absl::Status CudaRank::takeMemory() {
 }
 
 absl::Status CudaRank::mapPeers() {
+  if (factory.size() == 1)
+    return absl::OkStatus();
   const DeviceBlock blocks[] = {
       {static_cast<std::byte *>(arena.get()),
-       arena.get() ? wholeBlocks(arenaBytes(rank)) : 0},
+       arena.get() ? shownBytes(arenaBytes(rank)) : 0},
       {static_cast<std::byte *>(scratch.get()),
-       scratch.get() ? wholeBlocks(total(scratchByLane())) : 0}};
+       scratch.get() ? shownBytes(total(scratchByLane())) : 0}};
   if (absl::Status status = peers.map(factory.world(), reached, blocks);
       !status.ok())
     return status;

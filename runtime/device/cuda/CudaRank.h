@@ -79,6 +79,7 @@ private:
   absl::Status rehearseMessages();
   absl::Status alone(const absl::Status &status);
   std::vector<int64_t> scratchByLane() const;
+  int64_t shownBytes(int64_t bytes) const;
   absl::Status clearMemory();
 };
 
