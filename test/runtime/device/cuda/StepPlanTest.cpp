@@ -150,6 +150,32 @@ TEST(StepPlan, PiecesWithGapsHoldUpTheirReadersOnly) {
   EXPECT_EQ(step.waits["compute:4/0"], Set{}); // has waited for both
 }
 
+TEST(StepPlan, CallsOfACommunicatorFollowEachOtherOnAllStreams) {
+  plan::Plan plan = planFromText(kMiddle);
+  plan.add_communicators()->set_name("other");
+  plan::Program *program = plan.mutable_classes(0)->mutable_programs(0);
+  program->clear_instructions();
+  auto add = [&](uint32_t stream, uint32_t communicator, uint32_t buffer) {
+    plan::Instruction *instruction = program->add_instructions();
+    instruction->set_stream(stream);
+    plan::Collective *op = instruction->mutable_collective();
+    op->set_communicator(communicator);
+    for (plan::View *view : {op->mutable_in(), op->mutable_out()}) {
+      view->set_buffer(buffer);
+      view->set_type(plan::F32);
+      view->add_shape(64);
+      view->add_strides(1);
+    }
+  };
+  add(1, 0, 0); // x
+  add(2, 0, 1); // y
+  add(3, 1, 2); // g
+  Listed step = list(plan, false, 1);
+  using Set = std::set<std::string>;
+  EXPECT_EQ(step.waits["stream 2:1/0"], Set{"stream 1:0/0"});
+  EXPECT_EQ(step.waits["stream 3:2/0"], Set{});
+}
+
 TEST(StepPlan, EvaluationLeavesGradientsAlone) {
   const Listed step = list(planFromText(kMiddle), false, 1);
   for (const std::string &action : step.order)
