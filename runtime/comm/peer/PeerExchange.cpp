@@ -73,7 +73,7 @@ absl::Status PeerExchange::exchange(const std::byte *in, int64_t inDistance,
     const int member = (own + step) % size();
     const int32_t rank = ranks[static_cast<size_t>(member)];
     std::byte *to = memory->at(rank, ownTo);
-    if (!to || !memory->at(rank, ownTo + bytes - 1))
+    if (!to || memory->at(rank, ownTo + bytes - 1) != to + bytes - 1)
       return absl::InternalError(
           absl::StrCat("a message of ", bytes, " bytes to rank ", rank,
                        " leads to memory that is not mapped"));

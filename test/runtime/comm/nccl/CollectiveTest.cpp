@@ -2,53 +2,14 @@
 // along dimensions against the host's DimensionCollective over MPI.
 #include "runtime/comm/nccl/DeviceCollective.h"
 #include "test/runtime/comm/nccl/DeviceRanks.h"
+#include "test/runtime/comm/nccl/Elements.h"
 
-#include <algorithm>
 #include <cstring>
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-#include <numeric>
-#include <random>
 
 namespace orrery::runtime {
 namespace {
 
 using Kind = DimensionCollective::Kind;
-
-double toDouble(double x) { return x; }
-double toDouble(__half x) { return __half2float(x); }
-double toDouble(__nv_bfloat16 x) { return __bfloat162float(x); }
-template <typename T> T fromInt(int x) { return static_cast<T>(x); }
-template <> __half fromInt(int x) { return __float2half(x); }
-template <> __nv_bfloat16 fromInt(int x) { return __float2bfloat16(x); }
-
-// Element i of member m: small, so that sums are exact in 16 bits.
-int element(int member, int64_t i) {
-  return static_cast<int>((i * 7 + member * 5) % 13) - 6;
-}
-
-template <typename T> std::vector<T> elements(int member, int64_t count) {
-  std::vector<T> values(count);
-  for (int64_t i = 0; i < count; ++i)
-    values[i] = fromInt<T>(element(member, i));
-  return values;
-}
-
-int reduced(int members, int64_t i, Reduction reduction) {
-  int result = element(0, i);
-  for (int m = 1; m < members; ++m)
-    result = reduction == Reduction::Sum ? result + element(m, i)
-                                         : std::max(result, element(m, i));
-  return result;
-}
-
-template <typename T, typename Expected>
-void expectElements(const DeviceArray<T> &array, Expected expected,
-                    const char *what) {
-  std::vector<T> actual = array.get();
-  for (size_t i = 0; i < actual.size(); ++i)
-    ASSERT_EQ(toDouble(actual[i]), double(expected(i))) << what << " " << i;
-}
 
 const int64_t kCounts[] = {1, 3, 1000, 70001};
 
@@ -168,15 +129,6 @@ TEST(DeviceGroup, CountsBeyondAnInt) {
     }
     return cuda(cudaFree(memory), "cudaFree");
   });
-}
-
-std::vector<float> noise(int member, int64_t count) {
-  std::mt19937 random(member + 1);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(count);
-  for (float &value : values)
-    value = normal(random);
-  return values;
 }
 
 TEST(DeviceGroup, SumsHaveTheSameBitsEachTimeAndEverywhere) {

@@ -1,0 +1,314 @@
+// Collectives that go by copies between GPUs, against values worked out on the
+// host, at places of the mapped memory that are aligned as badly as may be.
+#include "runtime/comm/nccl/DeviceCollective.h"
+#include "test/runtime/comm/nccl/Elements.h"
+#include "test/runtime/comm/nccl/PeerRanks.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace orrery::runtime {
+namespace {
+
+using Kind = DimensionCollective::Kind;
+
+const int64_t kCounts[] = {1, 3, 1000, 70001};
+constexpr int64_t kMiddle = kPeerTestBytes / 2;
+
+// A part of the block: T's behind `before` others, with what must stay poisoned
+// on both sides.
+template <typename T> class Place {
+public:
+  Place(const PeerRanks &p, int64_t bytes, int64_t before, int64_t count)
+      : begin(p.at<T>(bytes) + before), count(count) {}
+
+  T *data() const { return begin; }
+  void set(int64_t at, const std::vector<T> &values) const {
+    EXPECT_EQ(cudaMemcpy(begin + at, values.data(), values.size() * sizeof(T),
+                         cudaMemcpyHostToDevice),
+              cudaSuccess);
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  }
+  /// `expected` gives a double, NaN where nothing may have been written.
+  template <typename Expected>
+  void expect(Expected expected, const char *what) const {
+    std::vector<T> all(count + 2 * kAround);
+    EXPECT_EQ(cudaMemcpy(all.data(), begin - kAround, all.size() * sizeof(T),
+                         cudaMemcpyDeviceToHost),
+              cudaSuccess);
+    T poison;
+    std::memset(static_cast<void *>(&poison), 0xff, sizeof(T));
+    for (int64_t i = -kAround; i < count + kAround; ++i) {
+      const T &actual = all[i + kAround];
+      const double value = i < 0 || i >= count ? NAN : double(expected(i));
+      if (std::isnan(value))
+        ASSERT_EQ(std::memcmp(&actual, &poison, sizeof(T)), 0)
+            << what << ": written at " << i << " of " << count;
+      else
+        ASSERT_EQ(toDouble(actual), value)
+            << what << " " << i << " of " << count;
+    }
+  }
+
+private:
+  static constexpr int64_t kAround = 64;
+  T *begin;
+  int64_t count;
+};
+
+template <typename T>
+absl::Status movesOf(const PeerRanks &p, plan::ElementType type, int64_t count,
+                     int64_t before) {
+  const int n = p.size();
+  const int64_t distance = count + 5;
+  RETURN_IF_ERROR(p.poison());
+  DeviceArray<T> wide(elements<T>(p.rank(), count * n));
+  Place<T> out(p, kMiddle / 4, before, count * n);
+  Place<T> place(p, kMiddle / 2, before, count * n);
+  Place<T> apart(p, kMiddle, before, distance * n);
+  Place<T> placeApart(p, kMiddle * 5 / 4, before, distance * n);
+  Place<T> exchanged(p, kMiddle * 3 / 2, before, count * n);
+  place.set(p.rank() * count, elements<T>(p.rank(), count));
+  placeApart.set(p.rank() * distance, elements<T>(p.rank(), count));
+  RETURN_IF_ERROR(
+      p.first.allGather(wide.data(), out.data(), count, type, p.r.stream));
+  RETURN_IF_ERROR(p.first.allGather(place.data() + p.rank() * count,
+                                    place.data(), count, type, p.r.stream));
+  RETURN_IF_ERROR(p.first.allGatherApart(wide.data(), apart.data(), count,
+                                         distance, type, p.r.stream));
+  RETURN_IF_ERROR(p.first.allGatherApart(
+      placeApart.data() + p.rank() * distance, placeApart.data(), count,
+      distance, type, p.r.stream));
+  RETURN_IF_ERROR(
+      p.first.allToAll(wide.data(), exchanged.data(), count, type, p.r.stream));
+  RETURN_IF_ERROR(p.finish());
+  auto gathered = [&](int64_t i) {
+    return element(static_cast<int>(i / count), i % count);
+  };
+  auto spread = [&](int64_t i) {
+    return i % distance < count
+               ? element(static_cast<int>(i / distance), i % distance)
+               : NAN;
+  };
+  out.expect(gathered, "all-gather");
+  place.expect(gathered, "all-gather in place");
+  apart.expect(spread, "all-gather apart");
+  placeApart.expect(spread, "all-gather apart in place");
+  exchanged.expect(
+      [&](int64_t i) {
+        return element(static_cast<int>(i / count),
+                       p.rank() * count + i % count);
+      },
+      "all-to-all");
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status movesOf(const PeerRanks &p, plan::ElementType type) {
+  for (int64_t count : kCounts)
+    for (int64_t before : {0, 1, 77}) {
+      SCOPED_TRACE(testing::Message() << "type " << type << " count " << count
+                                      << " behind " << before);
+      RETURN_IF_ERROR(movesOf<T>(p, type, count, before));
+    }
+  return absl::OkStatus();
+}
+
+TEST(PeerExchange, MovesEveryWidth) {
+  EXPECT_ON_ALL_PEERS([](const PeerRanks &p) -> absl::Status {
+    RETURN_IF_ERROR(movesOf<float>(p, plan::F32));
+    RETURN_IF_ERROR(movesOf<__nv_bfloat16>(p, plan::BF16));
+    RETURN_IF_ERROR(movesOf<__half>(p, plan::F16));
+    RETURN_IF_ERROR(movesOf<int32_t>(p, plan::I32));
+    return movesOf<int64_t>(p, plan::I64);
+  });
+}
+
+// Members need not be in the order of the world.
+TEST(PeerExchange, FollowsTheOrderOfTheMembers) {
+  EXPECT_ON_ALL_PEERS([](const PeerRanks &p) -> absl::Status {
+    const int64_t count = 1001;
+    const int n = p.size(), self = p.backward->self();
+    EXPECT_EQ(self, n - 1 - p.rank());
+    DeviceArray<int64_t> in(elements<int64_t>(p.rank(), count * n));
+    Place<int64_t> all(p, kMiddle, 3, count * n);
+    Place<int64_t> others(p, kMiddle / 2, 3, count * n);
+    auto exchange = [&](const Place<int64_t> &to, bool ownPart) {
+      return p.backward->exchange(
+          reinterpret_cast<const std::byte *>(in.data()), count * 8,
+          reinterpret_cast<std::byte *>(to.data()), count * 8, count * 8,
+          ownPart, p.r.stream);
+    };
+    RETURN_IF_ERROR(exchange(all, true));
+    RETURN_IF_ERROR(exchange(others, false));
+    RETURN_IF_ERROR(p.finish());
+    auto from = [&](int64_t i) -> double {
+      const int member = static_cast<int>(i / count);
+      return element(n - 1 - member, self * count + i % count);
+    };
+    all.expect(from, "all parts");
+    others.expect([&](int64_t i) { return i / count == self ? NAN : from(i); },
+                  "others' parts");
+    return absl::OkStatus();
+  });
+}
+
+// One reduce-scatter by DeviceCall, apart and to the own part of the input;
+// `sent` gives a member's input, `expected` element i of this one's output.
+template <typename T, typename Sent, typename Expected>
+absl::Status scatters(const PeerRanks &p, plan::ElementType type,
+                      Reduction reduction, int64_t count, Sent sent,
+                      Expected expected) {
+  SCOPED_TRACE(testing::Message()
+               << "type " << type << " reduction "
+               << static_cast<int>(reduction) << " count " << count);
+  const DeviceCall call = {&p.first, Kind::ReduceScatter, reduction, type,
+                           count};
+  EXPECT_TRUE(call.goesByPeers());
+  const int64_t scratchBytes = call.scratchBytes();
+  EXPECT_EQ(scratchBytes % 256, 0);
+  EXPECT_GE(scratchBytes, count * p.size() * int64_t(sizeof(T)));
+  if (scratchBytes > kMiddle)
+    return absl::InternalError("the block is too small");
+  RETURN_IF_ERROR(p.poison());
+  DeviceArray<T> in(sent(p.rank())), place(sent(p.rank())), out(count);
+  std::byte *scratch = p.at(kMiddle);
+  RETURN_IF_ERROR(call.run(in.data(), out.data(), scratch, p.r.stream));
+  RETURN_IF_ERROR(call.run(place.data(), place.data() + p.rank() * count,
+                           scratch, p.r.stream));
+  RETURN_IF_ERROR(p.finish());
+  const std::vector<T> apart = out.get(), all = place.get();
+  const std::vector<T> before = sent(p.rank());
+  for (int64_t i = 0; i < count * p.size(); ++i) {
+    const bool own = i / count == p.rank();
+    const T want = own ? expected(i % count) : before[i];
+    if (own) {
+      EXPECT_EQ(std::memcmp(&apart[i % count], &want, sizeof(T)), 0)
+          << "apart " << i << ": " << toDouble(apart[i % count]) << " for "
+          << toDouble(want);
+    }
+    EXPECT_EQ(std::memcmp(&all[i], &want, sizeof(T)), 0)
+        << "in place " << i << ": " << toDouble(all[i]) << " for "
+        << toDouble(want);
+    if (testing::Test::HasFailure())
+      break;
+  }
+  // Nothing outside of the scratch memory.
+  auto untouched = [](int64_t) { return NAN; };
+  Place<uint8_t>(p, kMiddle - 4096, 64, 4096 - 128).expect(untouched, "before");
+  Place<uint8_t>(p, kMiddle + scratchBytes, 64, 4096)
+      .expect(untouched, "behind");
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status reductionsOf(const PeerRanks &p, plan::ElementType type) {
+  for (Reduction reduction : {Reduction::Sum, Reduction::Max})
+    for (int64_t count : kCounts)
+      RETURN_IF_ERROR(scatters<T>(
+          p, type, reduction, count,
+          [&](int member) { return elements<T>(member, count * p.size()); },
+          [&](int64_t i) {
+            return fromInt<T>(
+                reduced(p.size(), p.rank() * count + i, reduction));
+          }));
+  return absl::OkStatus();
+}
+
+TEST(PeerExchange, ReducesEveryType) {
+  EXPECT_ON_ALL_PEERS([](const PeerRanks &p) -> absl::Status {
+    RETURN_IF_ERROR(reductionsOf<float>(p, plan::F32));
+    RETURN_IF_ERROR(reductionsOf<__nv_bfloat16>(p, plan::BF16));
+    RETURN_IF_ERROR(reductionsOf<__half>(p, plan::F16));
+    RETURN_IF_ERROR(reductionsOf<double>(p, plan::F64));
+    RETURN_IF_ERROR(reductionsOf<int32_t>(p, plan::I32));
+    return reductionsOf<int64_t>(p, plan::I64);
+  });
+}
+
+template <typename T> T fromFloat(float x);
+template <> float fromFloat(float x) { return x; }
+template <> __half fromFloat(float x) { return __float2half(x); }
+template <> __nv_bfloat16 fromFloat(float x) { return __float2bfloat16(x); }
+
+// Members' noise is of different sizes, so that the order and every rounding
+// show.
+template <typename T>
+absl::Status sumsOfNoise(const PeerRanks &p, plan::ElementType type) {
+  const int64_t count = 100003;
+  std::vector<std::vector<T>> sent(p.size());
+  for (int m = 0; m < p.size(); ++m)
+    for (float x : noise(m, count * p.size()))
+      sent[m].push_back(fromFloat<T>(x * static_cast<float>(1 + 7 * m)));
+  return scatters<T>(
+      p, type, Reduction::Sum, count, [&](int member) { return sent[member]; },
+      [&](int64_t i) {
+        const int64_t at = p.rank() * count + i;
+        float sum = static_cast<float>(sent[0][at]);
+        for (int m = 1; m < p.size(); ++m)
+          sum += static_cast<float>(sent[m][at]);
+        return fromFloat<T>(sum);
+      });
+}
+
+TEST(PeerExchange, AddsInF32InTheOrderOfTheMembersAndRoundsOnce) {
+  EXPECT_ON_ALL_PEERS([](const PeerRanks &p) -> absl::Status {
+    RETURN_IF_ERROR(sumsOfNoise<__nv_bfloat16>(p, plan::BF16));
+    RETURN_IF_ERROR(sumsOfNoise<__half>(p, plan::F16));
+    return sumsOfNoise<float>(p, plan::F32);
+  });
+}
+
+// One collective along dimensions, by copies and on the host.
+template <typename T>
+absl::Status sameAsHost(const PeerRanks &p, Kind kind, plan::ElementType type,
+                        int dimension, int concat) {
+  SCOPED_TRACE(testing::Message()
+               << "kind " << static_cast<int>(kind) << " type " << type
+               << " dimensions " << dimension << ", " << concat);
+  const int64_t n = p.size();
+  const int64_t shape[] = {6 * n, 4 * n};
+  const int64_t count = shape[0] * shape[1];
+  const int64_t outCount = kind == Kind::AllGather       ? count * n
+                           : kind == Kind::ReduceScatter ? count / n
+                                                         : count;
+  DimensionCollective host;
+  RETURN_IF_ERROR(DimensionCollective::create(
+      kind, Reduction::Sum, type, shape, dimension, concat, p.size(), host));
+  DeviceCollective device;
+  RETURN_IF_ERROR(DeviceCollective::create(p.first, kind, Reduction::Sum, type,
+                                           shape, dimension, concat, device));
+  EXPECT_TRUE(device.call().goesByPeers());
+  std::vector<T> values = elements<T>(p.rank(), count), expected(outCount);
+  std::vector<std::byte> hostScratch(host.scratchBytes());
+  RETURN_IF_ERROR(host.run(p.r.factory.world(), values.data(), expected.data(),
+                           hostScratch.data()));
+  RETURN_IF_ERROR(p.poison());
+  DeviceArray<T> in(values);
+  Place<T> out(p, kMiddle / 2, 1, outCount);
+  RETURN_IF_CUDA(cudaDeviceSynchronize());
+  RETURN_IF_ERROR(device.run(in.data(), out.data(), p.at(kMiddle), p.r.stream));
+  RETURN_IF_ERROR(p.finish());
+  out.expect([&](int64_t i) { return toDouble(expected[i]); }, "out");
+  return absl::OkStatus();
+}
+
+TEST(PeerExchange, IsTheHostsAlongEveryDimension) {
+  EXPECT_ON_ALL_PEERS([](const PeerRanks &p) -> absl::Status {
+    for (int d : {0, 1}) {
+      RETURN_IF_ERROR(sameAsHost<float>(p, Kind::AllGather, plan::F32, d, 0));
+      RETURN_IF_ERROR(sameAsHost<__half>(p, Kind::AllGather, plan::F16, d, 0));
+      RETURN_IF_ERROR(
+          sameAsHost<float>(p, Kind::ReduceScatter, plan::F32, d, 0));
+      RETURN_IF_ERROR(
+          sameAsHost<double>(p, Kind::ReduceScatter, plan::F64, d, 0));
+      for (int c : {0, 1})
+        RETURN_IF_ERROR(
+            sameAsHost<__nv_bfloat16>(p, Kind::AllToAll, plan::BF16, d, c));
+    }
+    return absl::OkStatus();
+  });
+}
+
+} // namespace
+} // namespace orrery::runtime
