@@ -94,10 +94,13 @@ absl::Status InstructionChecker::checkMatrix(absl::string_view name,
   if (batch > 1 && stride < 0)
     return fault("operand ", name, ": batch stride ", stride);
   Wide last = Wide{batch - 1} * stride + Wide{rows - 1} * leading + columns;
-  if (last > viewReach(view))
+  bool beyond = last > viewReach(view);
+  if (beyond ||
+      joined({{stride, batch}, {leading, rows}, {1, columns}}) != joined(view))
     return fault("operand ", name, ": ", batch, " x [", rows, ", ", columns,
                  "] with leading dimension ", leading, " and batch stride ",
-                 stride, " goes beyond ", viewText(view), " with strides [",
+                 stride, beyond ? " goes beyond " : " are not the elements of ",
+                 viewText(view), " with strides [",
                  absl::StrJoin(view.strides(), ", "), "]");
   return absl::OkStatus();
 }
@@ -127,6 +130,7 @@ absl::Status InstructionChecker::checkGemm(const plan::Gemm &op) {
                          op.batch(), op.stride_c());
   if (!status.ok())
     return status;
+  // Of products that all write one place.
   if (Wide{op.batch()} * op.m() * op.n() != viewElements(op.c()))
     return fault("operand c: ", op.batch(), " x [", op.m(), ", ", op.n(),
                  "] elements are written to ", viewText(op.c()));

@@ -7,7 +7,8 @@
 #include "absl/strings/str_join.h"
 
 #include <algorithm>
-#include <vector>
+#include <tuple>
+#include <utility>
 
 namespace orrery::runtime {
 
@@ -30,6 +31,32 @@ __int128 viewReach(const plan::View &view) {
   for (int d = 0; d < view.shape_size(); ++d)
     last += Wide{view.shape(d) - 1} * view.strides(d);
   return last + 1;
+}
+
+std::vector<Dimension> joined(std::vector<Dimension> dimensions) {
+  std::erase_if(dimensions, [](const Dimension &dimension) {
+    return dimension.size == 1 || dimension.stride == 0;
+  });
+  std::sort(dimensions.begin(), dimensions.end(),
+            [](const Dimension &a, const Dimension &b) {
+              return std::tie(a.stride, a.size) < std::tie(b.stride, b.size);
+            });
+  std::vector<Dimension> result;
+  for (const Dimension &next : dimensions) {
+    if (!result.empty() &&
+        Wide{result.back().stride} * result.back().size == next.stride)
+      result.back().size *= next.size;
+    else
+      result.push_back(next);
+  }
+  return result;
+}
+
+std::vector<Dimension> joined(const plan::View &view) {
+  std::vector<Dimension> dimensions;
+  for (int d = 0; d < view.shape_size(); ++d)
+    dimensions.push_back({view.strides(d), view.shape(d)});
+  return joined(std::move(dimensions));
 }
 
 bool sameShape(const plan::View &a, const plan::View &b) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace orrery::runtime {
 
@@ -21,6 +22,20 @@ int64_t viewElements(const plan::View &view);
 
 /// Elements from the first to the last one touched, both included.
 __int128 viewReach(const plan::View &view);
+
+/// Sizes with their strides.
+struct Dimension {
+  int64_t stride, size;
+  bool operator==(const Dimension &) const = default;
+};
+
+/// The dimensions that tell elements apart, from the smallest stride on, each
+/// joined with the next where that goes on behind it. Equal for dimensions in
+/// any order that touch the same elements, if none overlaps another:
+/// [4, 1, 3] with strides [6, 9, 1] and [3, 2, 2] with [1, 12, 6] are both
+/// {{1, 3}, {6, 4}}.
+std::vector<Dimension> joined(std::vector<Dimension> dimensions);
+std::vector<Dimension> joined(const plan::View &view);
 
 bool sameShape(const plan::View &a, const plan::View &b);
 

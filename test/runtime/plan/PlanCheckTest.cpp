@@ -335,9 +335,54 @@ std::vector<Fault> instructionFaults() {
       {"GemmLeadingDimension",
        [](P &p) { forward(p, 1)->mutable_gemm()->set_lda(7); },
        {"leading dimension 7 is below its 8 columns"}},
-      {"GemmOutputCount",
+      {"GemmLeavesOutElements",
        [](P &p) { forward(p, 1)->mutable_gemm()->set_m(11); },
-       {"operand c", "[11, 8]"}},
+       {"operand a: 1 x [11, 8] with leading dimension 8",
+        "are not the elements of F32[12, 8] with strides [8, 1]"}},
+      {"GemmSkipsElements",
+       [](P &p) {
+         // Every second row of an operand whose view has the rows themselves.
+         plan::Gemm &gemm = *forward(p, 1)->mutable_gemm();
+         gemm.set_m(6);
+         gemm.set_lda(16);
+       },
+       {"operand a: 1 x [6, 8] with leading dimension 16",
+        "are not the elements of F32[12, 8] with strides [8, 1]"}},
+      {"GemmViewSkipsElements",
+       [](P &p) {
+         plan::Gemm &gemm = *forward(p, 1)->mutable_gemm();
+         gemm.set_m(6);
+         gemm.mutable_a()->set_shape(0, 6);
+         gemm.mutable_a()->set_strides(0, 16);
+       },
+       {"operand a: 1 x [6, 8] with leading dimension 8",
+        "are not the elements of F32[6, 8] with strides [16, 1]"}},
+      {"GemmOutputOrder",
+       [](P &p) {
+         // 6 x 16 elements of the 12 x 16 that the rows have.
+         plan::Gemm &gemm = *forward(p, 1)->mutable_gemm();
+         gemm.set_m(6);
+         gemm.mutable_a()->set_shape(0, 6);
+         gemm.mutable_c()->set_strides(0, 8);
+         gemm.set_ldc(16);
+       },
+       {"operand c: 1 x [6, 8] with leading dimension 16",
+        "are not the elements of F32[12, 8]"}},
+      {"GemmBatchDistance",
+       [](P &p) {
+         plan::Gemm &gemm = *forward(p, 1)->mutable_gemm();
+         gemm.set_batch(2);
+         gemm.set_m(6);
+         gemm.set_stride_a(40); // the second product begins in the first
+         gemm.set_stride_c(48);
+       },
+       {"operand a: 2 x [6, 8]", "batch stride 40 are not the elements of"}},
+      {"GemmOutputOfABatchInOnePlace",
+       [](P &p) {
+         plan::Gemm &gemm = *forward(p, 1)->mutable_gemm();
+         gemm.set_batch(2);
+       },
+       {"operand c: 2 x [12, 8] elements are written to F32[12, 8]"}},
       {"GemmTypes",
        [](P &p) {
          forward(p, 1)->mutable_gemm()->mutable_b()->set_type(plan::BF16);
@@ -478,6 +523,23 @@ TEST(PlanCheck, PassesProductsWithEpilogues) {
     }
 }
 
+TEST(PlanCheck, PassesProductsWhoseViewsHaveTheirElementsInAnotherOrder) {
+  plan::Plan plan = test::toyPlan({.pp = 2, .tp = 2});
+  plan::Gemm &gemm = *forward(plan, 1)->mutable_gemm();
+  for (plan::View *view : {gemm.mutable_a(), gemm.mutable_c()}) {
+    view->mutable_shape()->Clear(); // columns, a unit, 3 x 4 rows
+    view->mutable_strides()->Clear();
+    for (int64_t size : {8, 1, 4, 3})
+      view->add_shape(size);
+    for (int64_t stride : {1, 5, 8, 32})
+      view->add_strides(stride);
+  }
+  EXPECT_TRUE(checkPlan(plan).ok()) << checkPlan(plan);
+  // Products that share a matrix.
+  inTwo(gemm);
+  EXPECT_TRUE(checkPlan(plan).ok()) << checkPlan(plan);
+}
+
 std::vector<Fault> epilogueFaults() {
   using P = plan::Plan;
   using G = plan::Gemm;
@@ -504,6 +566,7 @@ std::vector<Fault> epilogueFaults() {
            for (int64_t stride : {distance, gemm.ldc(), int64_t(1)})
              view.add_strides(stride);
          };
+         place(*gemm.mutable_a(), gemm.stride_a());
          place(*gemm.mutable_c(), gemm.stride_c());
          place(*gemm.mutable_aux(), gemm.m() * gemm.ldc());
        },
