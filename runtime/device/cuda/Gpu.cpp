@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace orrery::runtime::cuda {
@@ -24,6 +25,10 @@ void widenQueues() {
   });
 }
 
+std::string versionText(int version) {
+  return absl::StrCat(version / 1000, ".", version % 1000 / 10);
+}
+
 } // namespace
 
 absl::StatusOr<int> chooseDevice(const LocalRank &local, int visible) {
@@ -36,16 +41,38 @@ absl::StatusOr<int> chooseDevice(const LocalRank &local, int visible) {
                    " GPUs that they see; start at most one rank for each GPU"));
 }
 
+absl::Status whyNoGpu(cudaError_t error, int driver) {
+  std::string why = cudaGetErrorString(error);
+  if (error == cudaErrorInsufficientDriver && driver > 0)
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the NVIDIA driver of this machine is for CUDA ", versionText(driver),
+        " at most, orrery-run needs one for CUDA ", versionText(CUDART_VERSION),
+        "; update the driver"));
+  if (error == cudaErrorInsufficientDriver) {
+    why = "this machine has no NVIDIA driver";
+  } else if (error == cudaErrorNoDevice) {
+    why = "the NVIDIA driver shows no GPU";
+    if (const char *shown = getenv("CUDA_VISIBLE_DEVICES"))
+      absl::StrAppend(&why, ", with CUDA_VISIBLE_DEVICES='", shown, "'");
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the plan is for GPUs, and none is found: ", why,
+                   "; run it on a machine with a GPU for each rank, or compile "
+                   "the job with --target=cpu"));
+}
+
 absl::StatusOr<Gpu> takeGpu(Communicator &world) {
   widenQueues();
   absl::StatusOr<LocalRank> local = findLocalRank(world);
   if (!local.ok())
     return local.status();
   int visible = 0;
-  if (cudaError_t error = cudaGetDeviceCount(&visible); error != cudaSuccess)
-    return absl::FailedPreconditionError(
-        absl::StrCat("the plan is for GPUs, and CUDA finds none here: ",
-                     cudaGetErrorString(error)));
+  if (cudaError_t error = cudaGetDeviceCount(&visible); error != cudaSuccess) {
+    int driver = 0;
+    if (cudaDriverGetVersion(&driver) != cudaSuccess)
+      driver = 0;
+    return whyNoGpu(error, driver);
+  }
   absl::StatusOr<int> device = chooseDevice(*local, visible);
   if (!device.ok())
     return device.status();

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cuda_runtime_api.h>
 #include <span>
 #include <string>
 
@@ -25,6 +26,10 @@ struct Gpu {
 /// only one, where a launcher shows each rank its own. FailedPrecondition:
 /// there are fewer GPUs than ranks.
 absl::StatusOr<int> chooseDevice(const LocalRank &local, int visible);
+
+/// What counting GPUs fell over, and what to do. `driver`: the newest version
+/// of CUDA that the driver is for, 1000 * major + 10 * minor; 0: there is none.
+absl::Status whyNoGpu(cudaError_t error, int driver);
 
 /// Makes the rank's GPU the calling thread's and creates its context. A
 /// collective over `world`. FailedPrecondition: no GPU, or no driver for this

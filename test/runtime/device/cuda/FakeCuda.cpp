@@ -390,6 +390,10 @@ cudaError_t cudaGetDeviceCount(int *out) {
   *out = 1;
   return cudaSuccess;
 }
+cudaError_t cudaDriverGetVersion(int *out) {
+  *out = CUDART_VERSION;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDevice(int *out) {
   *out = 0;
   return cudaSuccess;

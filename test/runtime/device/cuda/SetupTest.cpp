@@ -5,8 +5,10 @@
 #include "runtime/device/cuda/KernelLibrary.h"
 #include "runtime/device/cuda/MemoryLedger.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <string>
 #include <vector>
 
 namespace orrery::runtime::cuda {
@@ -58,6 +60,38 @@ TEST(ChooseDevice, TakesTheRanksPlaceOnItsHost) {
             "this host has 4 ranks and 2 GPUs that they see; start at most one "
             "rank for each GPU");
   EXPECT_FALSE(chooseDevice({0, 4}, 0).ok());
+}
+
+TEST(WhyNoGpu, SaysWhatIsMissingAndWhatToDo) {
+  const char *todo = "; run it on a machine with a GPU for each rank, or "
+                     "compile the job with --target=cpu";
+  const std::string none = "the plan is for GPUs, and none is found: ";
+  EXPECT_EQ(whyNoGpu(cudaErrorInsufficientDriver, 0).message(),
+            none + "this machine has no NVIDIA driver" + todo);
+  EXPECT_EQ(whyNoGpu(cudaErrorInitializationError, 13000).message(),
+            none + cudaGetErrorString(cudaErrorInitializationError) + todo);
+}
+
+TEST(WhyNoGpu, NamesTheVersionThatTheDriverLacks) {
+  std::string text(whyNoGpu(cudaErrorInsufficientDriver, 12040).message());
+  EXPECT_EQ(text.find("the NVIDIA driver of this machine is for CUDA 12.4 at "
+                      "most, orrery-run needs one for CUDA "),
+            0u)
+      << text;
+}
+
+TEST(WhyNoGpu, ShowsTheVariableThatHidesGpus) {
+  const char *before = getenv("CUDA_VISIBLE_DEVICES");
+  const std::string kept = before ? before : "";
+  setenv("CUDA_VISIBLE_DEVICES", "", /*overwrite=*/1);
+  std::string text(whyNoGpu(cudaErrorNoDevice, 13000).message());
+  if (before)
+    setenv("CUDA_VISIBLE_DEVICES", kept.c_str(), 1);
+  else
+    unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_NE(text.find("shows no GPU, with CUDA_VISIBLE_DEVICES=''"),
+            std::string::npos)
+      << text;
 }
 
 TEST(CheckDistinct, NamesRanksThatShareAGpu) {
