@@ -26,6 +26,16 @@ std::string bytesText(int64_t bytes) {
   return llvm::formatv("{0:f2} {1}", number, units[unit]).str();
 }
 
+/// "f32[64, 128]".
+std::string shapeText(MemRefType type) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  out << type.getElementType() << "[";
+  llvm::interleaveComma(type.getShape(), out);
+  out << "]";
+  return text;
+}
+
 struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
   using RankMemoryBase::RankMemoryBase;
 
@@ -165,9 +175,7 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
       error.attachNote(buffer.getLoc())
           << "largest: " << stringifyBufferKind(buffer.getKind()) << " "
           << buffer.getLabel().value_or(buffer.getSymName()) << " "
-          << buffer.getType() << ", " << bytesText(total(buffer));
-    error.attachNote() << "needs less: recomputed activations, a smaller "
-                          "microbatch, more tensor or pipeline ranks";
+          << shapeText(buffer.getType()) << ", " << bytesText(total(buffer));
     return error;
   }
 

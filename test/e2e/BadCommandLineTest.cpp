@@ -10,6 +10,7 @@ namespace orrery::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 struct Case {
   const char *extra; // behind the legal arguments of pretrain_gpt.py
@@ -84,14 +85,20 @@ struct CompilerCase {
 
 TEST(BadCompilerOptions, AreRefused) {
   const std::vector<CompilerCase> cases = {
-      {{}, "--world-size"},
-      {{"--world-size=0"}, "--world-size"},
-      {{"--world-size=-4"}, "--world-size"},
+      {{}, "the number of ranks is not given; add --world-size=N"},
+      {{"--world-size=0"}, "--world-size=0 is below the least, 1"},
+      {{"--world-size=-4"}, "--world-size=-4 is below the least, 1"},
+      {{"--world-size=four"}, "four is no whole number"},
+      {{"--world-sise=8"}, "nearest legal choice: --world-size"},
+      {{"--world-size=8", "stray"}, "'stray' is no option"},
       {{"--world-size=8", "--from=tensorflow"}, "megatron-lm"},
       {{"--world-size=8", "--target=tpu"}, "cpu"},
       {{"--world-size=8", "--target=sm_90a"}, "e.g. sm_90"},
       {{"--world-size=8", "--target=sm_75"}, "below the least, sm_80"},
       {{"--world-size=8", "--target=sm_999"}, "try sm_80 or sm_90"},
+      {{"--world-size=8", "--cpu=abacus"},
+       "error: the job compiles, but not to code for --target=cpu with "
+       "--cpu=abacus\n  note: unknown cpu"},
       {{"--world-size=8", "--device-memory=lots"}, "80GiB"},
       {{"--world-size=8", "--device-memory=0.5"}, "80GiB"},
       {{"--world-size=8", "--device-memory=9999999TiB"}, "80GiB"},
@@ -124,13 +131,59 @@ TEST(BadCompilerOptions, ATooSmallDeviceIsNamedWithItsContributors) {
   Outcome outcome = run(command);
   EXPECT_EQ(outcome.code, 1) << outcome.output;
   EXPECT_FALSE(std::filesystem::exists(plan));
-  EXPECT_THAT(outcome.output, HasSubstr("weight"));
+  EXPECT_THAT(outcome.output,
+              HasSubstr("orrery-compile: error: the job does not fit "
+                        "--device-memory: it needs "));
+  EXPECT_THAT(outcome.output, HasSubstr(" per rank, the device has 1.00 MiB\n"
+                                        "  note: needs less: "
+                                        "--activations=small; behind --: "
+                                        "--checkpoint-activations, "));
+  EXPECT_THAT(outcome.output, HasSubstr("--tensor-model-parallel-size (is 1)"));
+  EXPECT_THAT(outcome.output, HasSubstr("note: weight: "));
+  EXPECT_THAT(outcome.output, Not(HasSubstr("op needs")));
 }
 
 TEST(BadCompilerOptions, AnUnwritablePlanIsAnError) {
-  Outcome outcome = compileJob({"one"}, "/does/not/exist/job.plan");
+  Outcome outcome = compileJob({"one"}, "/proc/job.plan");
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.output, HasSubstr("/does/not/exist/job.plan"));
+  EXPECT_THAT(outcome.output, HasSubstr("error: cannot create '/proc/job."));
+}
+
+TEST(BadCompilerOptions, APlanInAnAbsentFolderIsRefusedBeforeCompiling) {
+  TestFolder folder;
+  Outcome outcome = compileJob({"one"}, folder / "absent/job.plan");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output,
+              HasSubstr("/absent/job.plan: there is no folder '"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "absent"));
+  outcome = compileJob({"one"}, folder / "");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr(" is a folder; name a file in it"));
+}
+
+TEST(BadCompilerOptions, AForgottenSeparatorIsNamed) {
+  TestFolder folder;
+  std::string plan = folder / "job.plan";
+  std::vector<std::string> command = {tool("orrery-compile"), "--world-size=8",
+                                      "--out=" + plan};
+  for (const std::string launcher : {"", "python3"}) {
+    std::vector<std::string> all = command;
+    if (!launcher.empty())
+      all.push_back(launcher);
+    for (const std::string &word : megatronArguments({"tp2pp2dp2", 2, 2, 2}))
+      all.push_back(word);
+    expectError(run(all),
+                "-- is missing in front of the training command "
+                "'pretrain_gpt.py'; write: orrery-compile --world-size=8 "
+                "--out=" +
+                    plan + " -- pretrain_gpt.py <arguments>\n",
+                plan);
+  }
+  command.push_back("--num-layers=4");
+  expectError(run(command),
+              "no such option: --num-layers; options of training stand behind "
+              "-- and its program",
+              plan);
 }
 
 TEST(BadCompilerOptions, AProgramThatIsNotSupportedIsNamed) {

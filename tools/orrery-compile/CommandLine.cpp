@@ -2,8 +2,11 @@
 #include "tools/orrery-compile/CommandLine.h"
 
 #include "frontend/hostfile/Hostfile.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -83,18 +86,90 @@ static void declare(CLI::App &app, CommandLine &line, Options &options) {
                  "Tokens of the vocabulary, where its file is not at hand");
 }
 
+static llvm::StringRef nameOf(llvm::StringRef word) {
+  return word.split('=').first;
+}
+
+/// The option of Orrery's that `word` may be meant for, or "".
+static std::string nearestOption(const CLI::App &app, llvm::StringRef word) {
+  constexpr unsigned kMostEdits = 3;
+  std::string nearest;
+  unsigned least = kMostEdits + 1;
+  for (const CLI::Option *option : app.get_options()) {
+    std::string name = option->get_name();
+    unsigned edits = nameOf(word).edit_distance(name, true, kMostEdits);
+    if (edits < least) {
+      least = edits;
+      nearest = name;
+    }
+  }
+  return nearest;
+}
+
+/// Tells what is wrong with `words`, those in front of `separator`, or of the
+/// end, that are no options of Orrery's.
+static std::nullopt_t failAt(const CLI::App &app,
+                             const std::vector<std::string> &words, char **argv,
+                             char **separator, char **end) {
+  const std::string &first = words.front();
+  if (!llvm::StringRef(first).starts_with("-")) {
+    if (separator != end)
+      return fail("'" + first +
+                  "' is no option; only options of orrery-compile stand in "
+                  "front of --");
+    // Behind an interpreter or a launcher, which -- leaves out.
+    auto script = llvm::find_if(
+        words, [](llvm::StringRef word) { return word.ends_with(".py"); });
+    const std::string &program = script == words.end() ? first : *script;
+    std::string legal = "orrery-compile ";
+    for (char **at = argv + 1; at != end && *at != first; ++at)
+      legal += *at + std::string(" ");
+    return fail("-- is missing in front of the training command '" + program +
+                "'; write: " + legal + "-- " + program + " <arguments>");
+  }
+  std::string message = "no such option: " + nameOf(first).str();
+  std::string nearest = nearestOption(app, first);
+  if (!nearest.empty())
+    message += "; nearest legal choice: " + nearest;
+  else if (separator == end)
+    message += "; options of training stand behind -- and its program: "
+               "orrery-compile <options> -- pretrain_gpt.py <arguments>";
+  else
+    message += "; orrery-compile --help lists those in front of --";
+  return fail(message);
+}
+
+/// Whether a plan can be written to `out`, as far as its folder tells.
+static bool checkOut(llvm::StringRef out) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(out);
+  if (llvm::sys::fs::is_directory(out))
+    fail("--out=" + out + " is a folder; name a file in it, e.g. --out=" + out +
+         (out.ends_with("/") ? "" : "/") + "job.plan");
+  else if (folder.empty() || llvm::sys::fs::is_directory(folder))
+    return true;
+  else if (llvm::sys::fs::exists(folder))
+    fail("--out=" + out + ": '" + folder + "' is no folder");
+  else
+    fail("--out=" + out + ": there is no folder '" + folder +
+         "'; make it first, or choose another");
+  return false;
+}
+
 /// The number of ranks from --world-size and --hostfile; 0 on an error.
 static int64_t getWorldSize(const Options &options) {
   if (options.hostfile.empty()) {
-    if (options.worldSize < 1)
-      fail("--world-size=N (at least 1) or --hostfile=FILE is needed; "
-           "--world-size is " +
-           llvm::Twine(options.worldSize));
+    if (!options.hasWorldSize)
+      fail("the number of ranks is not given; add --world-size=N, e.g. "
+           "--world-size=1, or --hostfile=FILE");
+    else if (options.worldSize < 1)
+      fail("--world-size=" + llvm::Twine(options.worldSize) +
+           " is below the least, 1");
     return options.worldSize;
   }
   frontend::Hostfile hosts = frontend::readHostfile(options.hostfile);
   if (!hosts.ok()) {
-    fail("\n" + job::format(hosts.errors));
+    fail("--hostfile=" + options.hostfile + " cannot be used:\n" +
+         llvm::StringRef(job::format(hosts.errors)).rtrim());
     return 0;
   }
   if (options.hasWorldSize && options.worldSize != hosts.worldSize()) {
@@ -134,6 +209,7 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
                "pretrain_gpt.py --num-layers 24 …\n",
                "orrery-compile");
   declare(app, line, options);
+  app.allow_extras(); // told by failAt
   try {
     app.parse(static_cast<int>(separator - argv), argv);
   } catch (const CLI::ParseError &error) {
@@ -141,8 +217,13 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
       llvm::outs() << app.help();
       std::exit(0);
     }
-    return fail(error.what());
+    llvm::StringRef text = error.what(); // "Could not convert: --a = b"
+    if (text.consume_front("Could not convert: "))
+      return fail(text + " is no whole number");
+    return fail(text);
   }
+  if (std::vector<std::string> extras = app.remaining(); !extras.empty())
+    return failAt(app, extras, argv, separator, argv + argc);
   options.hasWorldSize = app.count("--world-size");
   options.hasVocabSize = app.count("--vocab-size");
   if (separator + 1 >= argv + argc)
@@ -155,7 +236,7 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
   line.worldSize = getWorldSize(options);
   if (line.worldSize < 1)
     return std::nullopt;
-  if (!checkTarget(line.target))
+  if (!checkTarget(line.target) || !checkOut(line.out))
     return std::nullopt;
   if (!options.memory.empty()) {
     auto bytes = parseBytes(options.memory);

@@ -6,6 +6,7 @@
 #include "runtime/plan/PlanCheck.h"
 #include "runtime/plan/PlanFile.h"
 #include "tools/orrery-compile/CommandLine.h"
+#include "tools/orrery-compile/Report.h"
 #include "tools/orrery-compile/Stages.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -51,17 +52,6 @@ static void printSummary(const plan::Plan &plan, StringRef path,
       plan.classes_size(), plan.kernels_size(), bytesText(peak));
 }
 
-/// Errors and warnings with their notes; remarks are for orrery-opt.
-static void printDiagnostic(Diagnostic &diagnostic) {
-  if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
-    return;
-  bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
-  llvm::errs() << "orrery-compile: " << (isError ? "error" : "warning") << ": "
-               << diagnostic << "\n";
-  for (Diagnostic &note : diagnostic.getNotes())
-    llvm::errs() << "  note: " << note << "\n";
-}
-
 /// Largest arena of a rank, in bytes, behind the memory stage.
 static int64_t getPeak(ModuleOp module) {
   int64_t peak = 0;
@@ -73,19 +63,23 @@ static int64_t getPeak(ModuleOp module) {
 using Program = FailureOr<OwningOpRef<ModuleOp>>; // failure: told to the user
 
 /// The job's program behind the last stage, or behind `stopAfter`.
-static Program makeProgram(MLIRContext &context, const job::JobSpec &job,
+static Program makeProgram(MLIRContext &context, Report &report,
+                           const job::JobSpec &job,
                            const std::vector<Stage> &stages,
                            const std::string &dumpFolder,
                            const std::string &stopAfter) {
+  report.enter("model");
   Program module = frontend::buildModel(context, job);
   if (failed(module) ||
-      failed(runStages(**module, stages, dumpFolder, stopAfter)))
+      failed(runStages(**module, stages, dumpFolder, stopAfter,
+                       [&](StringRef stage) { report.enter(stage); })))
     return failure();
   return module;
 }
 
 /// What --activations asks for, where auto asks on GPUs whether it fits.
 static FailureOr<Activations> chooseActivations(MLIRContext &context,
+                                                Report &report,
                                                 const CommandLine &line,
                                                 const job::JobSpec &job) {
   Activations fast = {.keepOperands = true, .gatherAgain = false};
@@ -97,9 +91,10 @@ static FailureOr<Activations> chooseActivations(MLIRContext &context,
   if (line.deviceMemory == 0)
     return fast;
   // Bytes are known at the end only, wherever the user stops.
-  Program program = makeProgram(
-      context, job, getStages(job, line.target, 0, fast, line.collectivePieces),
-      /*dumpFolder=*/"", /*stopAfter=*/"");
+  Program program =
+      makeProgram(context, report, job,
+                  getStages(job, line.target, 0, fast, line.collectivePieces),
+                  /*dumpFolder=*/"", /*stopAfter=*/"");
   if (failed(program))
     return failure();
   int64_t peak = getPeak(**program);
@@ -109,12 +104,13 @@ static FailureOr<Activations> chooseActivations(MLIRContext &context,
   return peak <= line.deviceMemory ? fast : small;
 }
 
-static Program runStages(MLIRContext &context, const CommandLine &line,
-                         const job::JobSpec &job) {
-  FailureOr<Activations> activations = chooseActivations(context, line, job);
+static Program runStages(MLIRContext &context, Report &report,
+                         const CommandLine &line, const job::JobSpec &job) {
+  FailureOr<Activations> activations =
+      chooseActivations(context, report, line, job);
   if (failed(activations))
     return failure();
-  return makeProgram(context, job,
+  return makeProgram(context, report, job,
                      getStages(job, line.target, line.deviceMemory,
                                *activations, line.collectivePieces),
                      line.dumpFolder, line.stopAfter);
@@ -131,9 +127,9 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   }
   MLIRContext context;
   context.printOpOnDiagnostic(false); // a rank class is pages long
-  ScopedDiagnosticHandler handler(&context, printDiagnostic);
+  Report report(context, line, job);
   context.loadDialect<dfg::DfgDialect, rank::RankDialect, func::FuncDialect>();
-  Program module = runStages(context, line, job);
+  Program module = runStages(context, report, line, job);
   if (failed(module))
     return 1;
   if (!line.stopAfter.empty() && !line.out.empty())
@@ -145,14 +141,16 @@ static int compile(const CommandLine &line, const job::JobSpec &job) {
   target.cpu = line.cpu;
   if (line.target != "cpu")
     target = passes::KernelTarget::forGpu(line.target);
+  report.enter("emit");
   FailureOr<plan::Plan> plan =
       passes::emitPlan(**module, job, line.target, target);
   if (failed(plan))
     return 1;
   if (absl::Status status = runtime::checkPlan(*plan); !status.ok())
-    return fail("the plan does not pass its own check: " + status.ToString());
+    return fail("the plan does not pass its own check: " +
+                std::string(status.message()));
   if (absl::Status status = runtime::writePlan(*plan, line.out); !status.ok())
-    return fail(status.ToString());
+    return fail(std::string(status.message()));
   printSummary(*plan, line.out, plan->ByteSizeLong());
   return 0;
 }
@@ -169,7 +167,7 @@ int main(int argc, char **argv) {
   if (!result.ok()) {
     llvm::errs() << "orrery-compile: error: the command line of "
                  << line->program << " is not legal:\n"
-                 << job::format(result.errors) << "\n";
+                 << job::format(result.errors);
     return 1;
   }
   if (line->out.empty() && line->dumpFolder.empty() && line->stopAfter.empty())

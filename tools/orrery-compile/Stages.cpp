@@ -112,13 +112,15 @@ static LogicalResult dump(ModuleOp module, const std::string &folder,
 LogicalResult orrery::runStages(ModuleOp module,
                                 const std::vector<Stage> &stages,
                                 const std::string &dumpFolder,
-                                const std::string &stopAfter) {
+                                const std::string &stopAfter,
+                                llvm::function_ref<void(StringRef)> enter) {
   size_t number = 1;
   if (failed(dump(module, dumpFolder, number, "model")))
     return failure();
   if (stopAfter == "model")
     return success();
   for (const Stage &stage : stages) {
+    enter(stage.name);
     PassManager manager(module.getContext());
     manager.enableVerifier(true);
     stage.addPasses(manager);

@@ -40,11 +40,13 @@ getStages(const job::JobSpec &job, llvm::StringRef target, int64_t deviceMemory,
 
 /// Runs the stages on `module`. After each, its IR goes to
 /// `dumpFolder`/<number>-<name>.mlir when that is not empty. Stops behind
-/// `stopAfter` when that names a stage. The model itself is number 01.
+/// `stopAfter` when that names a stage. The model itself is number 01. `enter`
+/// is called in front of each stage, with its name.
 mlir::LogicalResult runStages(mlir::ModuleOp module,
                               const std::vector<Stage> &stages,
                               const std::string &dumpFolder,
-                              const std::string &stopAfter);
+                              const std::string &stopAfter,
+                              llvm::function_ref<void(llvm::StringRef)> enter);
 
 } // namespace orrery
 

@@ -6,6 +6,7 @@
 // LIMIT: error: 'rank.class' op needs 1.6{{[23]}} KiB per rank, the device has 1000.00 B
 // LIMIT: note: weight: 256.00 B
 // LIMIT-NEXT: note: work: 256.00 B
+// LIMIT: note: largest: boundary out f32[64], 512.00 B
 
 // The two work buffers are never alive together and share their bytes.
 // CHECK-LABEL: rank.class @stage0
