@@ -19,7 +19,7 @@ struct RunOptions {
   bool profile = false;      // a table of where the last step's time goes
   int threads = 1;           // of this rank, on CPUs
   bool allowTf32 = false;    // of F32 matrix products on GPUs
-  bool noPeerCopies = false; // between GPUs: all messages go through NCCL
+  bool noPeerMemory = false; // between GPUs: all messages go through NCCL
 };
 
 } // namespace orrery::runtime

@@ -43,8 +43,8 @@ const Option kOptions[] = {
      &Run::profile},
     {"--allow-tf32", "", "let GPUs multiply F32 matrices in TF32", nullptr,
      &Run::allowTf32},
-    {"--no-peer-copies", "", "between GPUs: all messages go through NCCL",
-     nullptr, &Run::noPeerCopies},
+    {"--no-peer-memory", "", "between GPUs: all messages go through NCCL",
+     nullptr, &Run::noPeerMemory},
 };
 
 absl::Status setNumber(const Option &option, const std::string &value,

@@ -1,24 +1,10 @@
-// Calls of a DeviceGroup: their sizes, and what they go by.
+// Calls of a DeviceGroup.
 #include "runtime/comm/nccl/DeviceCall.h"
 
 #include "absl/strings/str_cat.h"
 #include "runtime/plan/ElementType.h"
 
 namespace orrery::runtime {
-namespace {
-
-// Elements from part to part of what a sum receives; parts are aligned.
-int64_t stagingDistance(const DeviceCall &call) {
-  const int64_t unit = 256 / elementBytes(call.type);
-  return (call.count + unit - 1) / unit * unit;
-}
-
-// All parts, the own place empty.
-int64_t stagingBytes(const DeviceCall &call) {
-  return stagingDistance(call) * elementBytes(call.type) * call.group->size();
-}
-
-} // namespace
 
 int64_t DeviceCall::bytes() const {
   const int64_t part = count * elementBytes(type);
@@ -27,18 +13,7 @@ int64_t DeviceCall::bytes() const {
   return kind == Kind::AllReduce ? part : part * group->size();
 }
 
-bool DeviceCall::goesByPeers() const {
-  constexpr int64_t kMostStaging = int64_t(256) << 20;
-  if (!group->usesPeers() || count == 0 || kind == Kind::AllReduce)
-    return false;
-  return kind != Kind::ReduceScatter || stagingBytes(*this) <= kMostStaging;
-}
-
-int64_t DeviceCall::scratchBytes() const {
-  return kind == Kind::ReduceScatter && goesByPeers() ? stagingBytes(*this) : 0;
-}
-
-absl::Status DeviceCall::run(const void *in, void *out, void *scratch,
+absl::Status DeviceCall::run(const void *in, void *out,
                              cudaStream_t stream) const {
   switch (kind) {
   case Kind::AllReduce:
@@ -48,11 +23,7 @@ absl::Status DeviceCall::run(const void *in, void *out, void *scratch,
                ? group->allGatherApart(in, out, count, distance, type, stream)
                : group->allGather(in, out, count, type, stream);
   case Kind::ReduceScatter:
-    return goesByPeers()
-               ? group->reduceScatterByPeers(in, out, count, type, reduction,
-                                             scratch, stagingDistance(*this),
-                                             stream)
-               : group->reduceScatter(in, out, count, type, reduction, stream);
+    return group->reduceScatter(in, out, count, type, reduction, stream);
   case Kind::AllToAll:
     return group->allToAll(in, out, count, type, stream);
   }

@@ -20,14 +20,10 @@ struct DeviceCall {
   int64_t distance = 0;
 
   bool operator==(const DeviceCall &) const = default;
-  /// Whether it goes by copies between GPUs, of memory that they reach: gathers
-  /// and exchanges of a group that uses peers, and sums of parts that fit the
-  /// scratch memory they are given.
-  bool goesByPeers() const;
-  int64_t scratchBytes() const; // a multiple of 256
-  /// `scratch`: aligned to 256 bytes, reached by peers where it goes by them.
-  absl::Status run(const void *in, void *out, void *scratch,
-                   cudaStream_t stream) const;
+  bool goesByPeers() const {
+    return group->usesPeers() && kind != Kind::AllReduce;
+  }
+  absl::Status run(const void *in, void *out, cudaStream_t stream) const;
   /// Bytes of the larger of input and output, gaps included.
   int64_t bytes() const;
 };

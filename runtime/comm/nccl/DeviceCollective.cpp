@@ -73,7 +73,7 @@ absl::Status DeviceCollective::spread(int64_t distance) {
 }
 
 int64_t DeviceCollective::scratchBytes() const {
-  return aligned(before.bytes()) + aligned(after.bytes()) + flat.scratchBytes();
+  return aligned(before.bytes()) + aligned(after.bytes());
 }
 
 absl::Status DeviceCollective::run(const void *in, void *out, void *scratch,
@@ -83,14 +83,12 @@ absl::Status DeviceCollective::run(const void *in, void *out, void *scratch,
   const int64_t bytes = elementBytes(flat.type);
   std::byte *packed = static_cast<std::byte *>(scratch);
   std::byte *gathered = packed + aligned(before.bytes());
-  std::byte *rest = gathered + aligned(after.bytes());
   if (before.needed())
     if (absl::Status status = reorder(before, true, bytes, in, packed, stream);
         !status.ok())
       return status;
-  if (absl::Status status =
-          flat.run(before.needed() ? packed : in,
-                   after.needed() ? gathered : out, rest, stream);
+  if (absl::Status status = flat.run(before.needed() ? packed : in,
+                                     after.needed() ? gathered : out, stream);
       !status.ok())
     return status;
   return after.needed() ? reorder(after, false, bytes, gathered, out, stream)

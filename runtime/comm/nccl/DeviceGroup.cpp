@@ -2,7 +2,6 @@
 #include "runtime/comm/nccl/DeviceGroup.h"
 
 #include "absl/strings/str_cat.h"
-#include "kernels/cuda/PartSum.h"
 #include "runtime/plan/ElementType.h"
 
 namespace orrery::runtime {
@@ -102,46 +101,13 @@ absl::Status DeviceGroup::reduceScatter(const void *in, void *out,
     return absl::OkStatus();
   if (members == 1)
     return copy(in, out, count, type, stream);
+  if (peers)
+    return peers->reduceScatter(
+        static_cast<std::byte *>(const_cast<void *>(in)),
+        static_cast<std::byte *>(out), count, type, reduction, stream);
   return check(nccl->reduceScatter(in, out, count, elements,
                                    operation(reduction), handle, stream),
                "ncclReduceScatter");
-}
-
-absl::Status DeviceGroup::reduceScatterByPeers(const void *in, void *out,
-                                               int64_t count,
-                                               plan::ElementType type,
-                                               Reduction reduction,
-                                               void *staging, int64_t distance,
-                                               cudaStream_t stream) const {
-  if (!peers)
-    return absl::FailedPreconditionError(
-        absl::StrCat("group '", label, "' uses no peers"));
-  if (count == 0)
-    return absl::OkStatus();
-  const int64_t bytes = elementBytes(type);
-  if (absl::Status status = peers->exchange(
-          static_cast<const std::byte *>(in), count * bytes,
-          static_cast<std::byte *>(staging), distance * bytes, count * bytes,
-          /*ownPart=*/false, stream);
-      !status.ok())
-    return status;
-  kernels::cuda::PartSumArguments sum;
-  sum.in = static_cast<const std::byte *>(in) + self * count * bytes;
-  sum.received = staging;
-  sum.distance = distance * bytes;
-  sum.parts = members;
-  sum.own = self;
-  sum.count = count;
-  sum.out = out;
-  sum.max = reduction == Reduction::Max;
-  if (cudaError_t error = kernels::cuda::partSum(
-          static_cast<kernels::ElementType>(type), sum, stream);
-      error != cudaSuccess)
-    return absl::InternalError(
-        absl::StrCat("adding ", members, " parts of ", count, " elements of ",
-                     elementName(type), " in group '", label,
-                     "': ", cudaGetErrorString(error)));
-  return absl::OkStatus();
 }
 
 absl::Status DeviceGroup::exchange(const void *in, int64_t inDistance,
@@ -157,10 +123,9 @@ absl::Status DeviceGroup::exchange(const void *in, int64_t inDistance,
     return copy(in, out, count, type, stream);
   const int64_t bytes = elementBytes(type);
   if (peers)
-    return peers->exchange(static_cast<const std::byte *>(in),
-                           inDistance * bytes, static_cast<std::byte *>(out),
-                           outDistance * bytes, count * bytes,
-                           /*ownPart=*/true, stream);
+    return peers->gather(static_cast<const std::byte *>(in), inDistance * bytes,
+                         static_cast<std::byte *>(out), outDistance * bytes,
+                         count * bytes, stream);
   if (absl::Status status = check(nccl->groupStart(), "ncclGroupStart");
       !status.ok())
     return status;

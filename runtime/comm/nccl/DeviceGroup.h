@@ -1,12 +1,12 @@
 // One group of ranks that exchanges device memory: an NCCL communicator, or
-// copies where the group has one member; gathers and exchanges also by copies
-// from GPU to GPU, where a group is told so.
+// copies where the group has one member, or reads of the members' memory where
+// a group is told so.
 //
 // The methods enqueue on a stream and return; they may be captured into a CUDA
 // graph (thread-local or relaxed mode). The agreement and the results are
-// Communicator.h's, with one difference: sums of 16-bit values may be rounded
-// to 16 bits after each addition. Members add in an order that is fixed for a
-// group, a count and a type, so that the same calls give the same bits.
+// Communicator.h's, with one difference: sums of 16-bit values by NCCL are
+// rounded to 16 bits after each addition. Members add in an order that is fixed
+// for a group, a count and a type, so that the same calls give the same bits.
 #ifndef ORRERY_RUNTIME_COMM_NCCL_DEVICEGROUP_H
 #define ORRERY_RUNTIME_COMM_NCCL_DEVICEGROUP_H
 
@@ -17,7 +17,7 @@
 
 #include <cstdint>
 #include <cuda_runtime_api.h>
-#include <memory>
+#include <optional>
 #include <string>
 
 namespace orrery::runtime {
@@ -32,13 +32,10 @@ public:
   int rank() const { return self; } // among the members
   int size() const { return members; }
 
-  /// allGather, allGatherApart, allToAll and reduceScatterByPeers go by copies
-  /// from now on; all members say so before their next call. What they write
-  /// is in memory that the exchange reaches.
-  void usePeers(std::shared_ptr<const PeerExchange> exchange) {
-    peers = std::move(exchange);
-  }
-  bool usesPeers() const { return peers != nullptr; }
+  /// All but allReduce use the members' memory from now on; all members say so
+  /// before their next call. What the exchange asks for is mapped.
+  void usePeers(PeerExchange exchange) { peers = std::move(exchange); }
+  bool usesPeers() const { return peers.has_value(); }
 
   /// out[i] = reduction over members of in[i]; `out` may be `in`. All types of
   /// the plan.
@@ -59,13 +56,6 @@ public:
   absl::Status reduceScatter(const void *in, void *out, int64_t count,
                              plan::ElementType type, Reduction reduction,
                              cudaStream_t stream) const;
-  /// As reduceScatter, of a group that uses peers: parts are received in
-  /// `staging`, part after part at multiples of `distance` elements, and added
-  /// in the order of the members in F32 (integers and F64: as they are).
-  absl::Status reduceScatterByPeers(const void *in, void *out, int64_t count,
-                                    plan::ElementType type, Reduction reduction,
-                                    void *staging, int64_t distance,
-                                    cudaStream_t stream) const;
   /// out[m * count + i] = in[rank * count + i] of member m.
   absl::Status allToAll(const void *in, void *out, int64_t count,
                         plan::ElementType type, cudaStream_t stream) const;
@@ -87,7 +77,7 @@ private:
   int members = 1;
   const NcclLibrary *nccl = nullptr; // null: one member
   ncclComm_t handle = nullptr;
-  std::shared_ptr<const PeerExchange> peers; // null: all by NCCL
+  std::optional<PeerExchange> peers; // none: all by NCCL
 };
 
 } // namespace orrery::runtime

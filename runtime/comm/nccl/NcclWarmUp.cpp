@@ -98,7 +98,7 @@ absl::Status NcclWorld::warmUp(std::span<const DeviceCall> calls) {
       out += own;
     else if (call.kind == DeviceCall::Kind::AllToAll)
       out += call.bytes();
-    status.Update(call.run(in, out, nullptr, bench.stream));
+    status.Update(call.run(in, out, bench.stream));
     if (!status.ok())
       break;
   }

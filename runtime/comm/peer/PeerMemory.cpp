@@ -1,9 +1,8 @@
 // Mapping memory between processes, and meeting by flags.
 #include "runtime/comm/peer/PeerMemory.h"
 
-#include "absl/cleanup/cleanup.h"
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "kernels/cuda/Peers.h"
 
 #include <algorithm>
 #include <array>
@@ -55,23 +54,9 @@ absl::Status show(Communicator &world, const Shown &own,
                          plan::I64);
 }
 
-CUstreamBatchMemOpParams writeTo(uint32_t *flag, uint32_t value) {
-  CUstreamBatchMemOpParams op = {};
-  op.writeValue.operation = CU_STREAM_MEM_OP_WRITE_VALUE_32;
-  op.writeValue.address = reinterpret_cast<CUdeviceptr>(flag);
-  op.writeValue.value = value;
-  op.writeValue.flags = CU_STREAM_WRITE_VALUE_DEFAULT;
-  return op;
-}
-
-// At least: release() sets every byte.
-CUstreamBatchMemOpParams waitFor(uint32_t *flag) {
-  CUstreamBatchMemOpParams op = {};
-  op.waitValue.operation = CU_STREAM_MEM_OP_WAIT_VALUE_32;
-  op.waitValue.address = reinterpret_cast<CUdeviceptr>(flag);
-  op.waitValue.value = 1;
-  op.waitValue.flags = CU_STREAM_WAIT_VALUE_GEQ;
-  return op;
+// Of a meeting's flags and rounds.
+int64_t numberOf(int group, PeerPhase phase) {
+  return group * 2 + (phase == PeerPhase::Done);
 }
 
 } // namespace
@@ -82,32 +67,20 @@ PeerMemory::~PeerMemory() {
     static_cast<void>(cudaFree(flags));
 }
 
-uint32_t *PeerMemory::flag(uint32_t *flags, int group, PeerPhase phase,
-                           int member) {
-  return flags + (group * 2 + (phase == PeerPhase::Done)) * kMaxMembers +
-         member;
-}
-
 absl::Status PeerMemory::createFlags(int groups) {
-  void *entry = nullptr;
-  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-  absl::Status status = toStatus(
-      cudaGetDriverEntryPointByVersion("cuStreamBatchMemOp", &entry, 12000,
-                                       cudaEnableDefault, &found),
-      "cudaGetDriverEntryPointByVersion");
-  if (!status.ok())
-    return status;
-  if (found != cudaDriverEntryPointSuccess)
-    return absl::UnimplementedError("the driver has no cuStreamBatchMemOp");
-  batch = reinterpret_cast<BatchMemOp>(entry);
-  const int64_t bytes = int64_t(groups) * 2 * kMaxMembers * sizeof(uint32_t);
+  const int64_t meetings = int64_t(groups) * 2;
+  flagWords = meetings * kernels::cuda::kMaxPeers;
+  const int64_t bytes =
+      (flagWords + meetings) * static_cast<int64_t>(sizeof(uint32_t));
   flagBytes = (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes * kPeerBlockBytes;
   void *memory = nullptr;
-  status = toStatus(cudaMalloc(&memory, static_cast<size_t>(flagBytes)),
-                    "cudaMalloc of flags");
+  absl::Status status =
+      toStatus(cudaMalloc(&memory, static_cast<size_t>(flagBytes)),
+               "cudaMalloc of flags");
   if (!status.ok())
     return status;
   flags = static_cast<uint32_t *>(memory);
+  rounds = flags + flagWords;
   status = toStatus(cudaMemset(flags, 0, static_cast<size_t>(flagBytes)),
                     "cudaMemset of flags");
   if (status.ok())
@@ -160,7 +133,7 @@ absl::Status PeerMemory::map(Communicator &world,
       return mine;
     for (int32_t rank : ranks) {
       const Shown &other = all[static_cast<size_t>(rank)];
-      if (other.bytes == 0 || own.bytes == 0)
+      if (rank == world.rank() || other.bytes == 0 || own.bytes == 0)
         continue;
       void *memory = nullptr;
       if (absl::Status status = toStatus(
@@ -191,27 +164,16 @@ std::byte *PeerMemory::at(int32_t rank, const void *memory) const {
 absl::Status PeerMemory::meet(int group, PeerPhase phase,
                               std::span<const int32_t> ranks, int self,
                               cudaStream_t stream) const {
-  absl::InlinedVector<CUstreamBatchMemOpParams, 3 * 8> ops;
-  const int members = static_cast<int>(ranks.size());
-  for (int m = 0; m < members; ++m)
-    if (m != self)
-      ops.push_back(writeTo(
-          flag(flagsOf.at(ranks[static_cast<size_t>(m)]), group, phase, self),
-          1));
-  // A member sets its flag again only when it has seen this rank's next one,
-  // which is set behind this.
-  for (int m = 0; m < members; ++m)
-    if (m != self) {
-      ops.push_back(waitFor(flag(flags, group, phase, m)));
-      ops.push_back(writeTo(flag(flags, group, phase, m), 0));
-    }
-  if (CUresult result =
-          batch(stream, static_cast<unsigned>(ops.size()), ops.data(), 0);
-      result != CUDA_SUCCESS)
-    return absl::InternalError(absl::StrCat("cuStreamBatchMemOp of ",
-                                            ops.size(), " operations: error ",
-                                            static_cast<int>(result)));
-  return absl::OkStatus();
+  kernels::cuda::PeerFlags meeting;
+  meeting.members = static_cast<int>(ranks.size());
+  meeting.self = self;
+  meeting.round = rounds + numberOf(group, phase);
+  const int64_t first = numberOf(group, phase) * kernels::cuda::kMaxPeers;
+  for (int m = 0; m < meeting.members; ++m)
+    meeting.words[m] =
+        (m == self ? flags : flagsOf.at(ranks[static_cast<size_t>(m)])) + first;
+  return toStatus(kernels::cuda::meetPeers(meeting, stream),
+                  "meeting of a group");
 }
 
 void PeerMemory::release(std::span<const cudaStream_t> streams) const {
@@ -222,21 +184,17 @@ void PeerMemory::release(std::span<const cudaStream_t> streams) const {
   cudaStream_t own = nullptr;
   if (cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking) != cudaSuccess)
     return;
-  const absl::Cleanup destroy = [&] {
-    static_cast<void>(cudaStreamDestroy(own));
-  };
+  static_cast<void>(
+      cudaMemsetAsync(flags, kernels::cuda::kPassingByte,
+                      static_cast<size_t>(flagWords) * sizeof(uint32_t), own));
   const Clock::time_point end = Clock::now() + kLongest;
   auto busy = [](cudaStream_t stream) {
     return cudaStreamQuery(stream) == cudaErrorNotReady;
   };
   while (Clock::now() < end &&
-         std::any_of(streams.begin(), streams.end(), busy)) {
-    if (cudaMemsetAsync(flags, 1, static_cast<size_t>(flagBytes), own) !=
-            cudaSuccess ||
-        cudaStreamSynchronize(own) != cudaSuccess)
-      break;
+         std::any_of(streams.begin(), streams.end(), busy))
     std::this_thread::yield();
-  }
+  static_cast<void>(cudaStreamDestroy(own));
   static_cast<void>(cudaGetLastError());
 }
 

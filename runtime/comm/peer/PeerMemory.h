@@ -1,9 +1,8 @@
 // GPU memory of other ranks on this host, mapped into this process, so that
-// copy engines write there while the multiprocessors go on with their work; and
-// flags that ranks set for each other and that streams wait for.
+// kernels read it as their own; and flags that ranks set for each other.
 //
 //   open    the flags; tells which ranks can be reached
-//   map     the memory that is written to, once it is there
+//   map     the memory that is read, once it is there
 //   …       PeerExchange
 //   close   all ranks, when nothing runs: unmaps, before anyone frees
 #ifndef ORRERY_RUNTIME_COMM_PEER_PEERMEMORY_H
@@ -14,7 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <map>
 #include <span>
@@ -30,14 +28,12 @@ struct DeviceBlock {
 };
 constexpr int64_t kPeerBlockBytes = int64_t(2) << 20;
 
-/// Where ranks meet: before the copies of an exchange, and behind them.
+/// Where ranks meet: before they read of each other, and behind it.
 enum class PeerPhase { Ready, Done };
 
 /// The calling thread's current device is the one that everything runs on.
 class PeerMemory {
 public:
-  static constexpr int kMaxMembers = 64; // of a group
-
   PeerMemory() = default;
   ~PeerMemory();
   PeerMemory(const PeerMemory &) = delete;
@@ -64,16 +60,14 @@ public:
   absl::Status meet(int group, PeerPhase phase, std::span<const int32_t> ranks,
                     int self, cudaStream_t stream) const;
 
-  /// Sets all flags of this rank, again and again, until the streams are idle
-  /// or nothing moves for a while: for a rank that others have left.
+  /// Lets every meeting of this rank pass and waits until the streams are idle,
+  /// 5 s at most: for a rank that others have left.
   void release(std::span<const cudaStream_t> streams) const;
 
   /// Every rank of `world` comes here, with no work under way.
   absl::Status close(Communicator &world);
 
 private:
-  using BatchMemOp = CUresult (*)(CUstream, unsigned,
-                                  CUstreamBatchMemOpParams *, unsigned);
   struct Mapping {
     const std::byte *here; // this rank's block
     int64_t bytes;         // of the smaller of the two
@@ -81,13 +75,11 @@ private:
   };
 
   absl::Status createFlags(int groups);
-  static uint32_t *flag(uint32_t *flags, int group, PeerPhase phase,
-                        int member);
   void unmap();
 
-  BatchMemOp batch = nullptr;
-  uint32_t *flags = nullptr; // [groups][phases][members]
-  int64_t flagBytes = 0;
+  uint32_t *flags = nullptr;            // [groups][phases][members]
+  uint32_t *rounds = nullptr;           // [groups][phases], behind the flags
+  int64_t flagWords = 0, flagBytes = 0; // the bytes of all
   std::map<int32_t, uint32_t *> flagsOf;
   std::map<int32_t, std::vector<Mapping>> mappings;
 };

@@ -240,14 +240,13 @@ absl::Status CudaDevice::forgetImage() {
   return status;
 }
 
-// "messages: tp by copies between GPUs, dp by NCCL"; nothing for one rank.
+// "messages: tp by peer memory, dp by NCCL"; nothing for one rank.
 std::string CudaDevice::messagesText() const {
   std::vector<std::string> texts;
   for (const std::optional<DeviceGroup> &group : parts.groups)
     if (group && group->size() > 1)
       texts.push_back(absl::StrCat(
-          group->name(),
-          group->usesPeers() ? " by copies between GPUs" : " by NCCL"));
+          group->name(), group->usesPeers() ? " by peer memory" : " by NCCL"));
   return texts.empty() ? ""
                        : absl::StrCat("messages: ", absl::StrJoin(texts, ", "));
 }

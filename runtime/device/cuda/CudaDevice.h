@@ -13,8 +13,8 @@ namespace orrery::runtime {
 
 struct CudaOptions {
   bool allowTf32 = false; // of F32 matrix products
-  // Messages within a host go by copies between GPUs where they can.
-  bool peerCopies = true;
+  // Ranks of a host use each other's memory where they can.
+  bool peerMemory = true;
   // File in which the choice of matrix products is kept from one run to the
   // next; empty: none. Rank 0 reads and writes it for all.
   std::string gemmCache;

@@ -102,7 +102,7 @@ absl::Status CudaRank::createGroups() {
   return absl::OkStatus();
 }
 
-// A group goes by copies where each of its members reaches all others and they
+// Members use peer memory where each reaches all others and they
 // run one program on one layout of memory, so that a place here is the same
 // place there: ranks of one stage.
 absl::Status CudaRank::openPeers() {
@@ -111,8 +111,8 @@ absl::Status CudaRank::openPeers() {
   std::vector<std::vector<int32_t>> members(groups.size());
   std::vector<int32_t> wanted;
   for (size_t g = 0; g < groups.size(); ++g) {
-    if (!options.peerCopies || !groups[g] || groups[g]->size() == 1 ||
-        groups[g]->size() > PeerMemory::kMaxMembers)
+    if (!options.peerMemory || !groups[g] || groups[g]->size() == 1 ||
+        groups[g]->size() > PeerExchange::kMaxMembers)
       continue;
     members[g] = rank.mesh.groupOf(
         rank.plan->communicators(static_cast<int>(g)), rank.rank);
@@ -142,12 +142,8 @@ absl::Status CudaRank::openPeers() {
       return status;
     if (missing > 0)
       continue;
-    absl::StatusOr<std::shared_ptr<const PeerExchange>> exchange =
-        PeerExchange::create(peers, static_cast<int>(g), members[g],
-                             groups[g]->rank());
-    if (!exchange.ok())
-      return exchange.status();
-    groups[g]->usePeers(*std::move(exchange));
+    groups[g]->usePeers(PeerExchange(peers, static_cast<int>(g), members[g],
+                                     groups[g]->rank()));
     reached.insert(reached.end(), members[g].begin(), members[g].end());
   }
   std::erase(reached, rank.rank);

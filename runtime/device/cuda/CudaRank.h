@@ -44,7 +44,7 @@ public:
   NcclWorld nccl;
   Groups hostGroups;
   PeerMemory peers;             // outlives the groups
-  std::vector<int32_t> reached; // ranks of groups that go by copies
+  std::vector<int32_t> reached; // ranks whose memory is used
   std::vector<std::optional<DeviceGroup>> groups;
   std::vector<PeerChannel> channels;
   StepKeys keys;

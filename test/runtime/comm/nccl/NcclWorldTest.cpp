@@ -135,7 +135,7 @@ TEST(NcclWorld, WarmingUpTakesAllTheMemoryOfACall) {
     size_t before = 0, after = 0, total = 0;
     RETURN_IF_CUDA(cudaMemGetInfo(&before, &total));
     for (const DeviceCall &call : calls)
-      RETURN_IF_ERROR(call.run(in.data(), out.data(), nullptr, r.stream));
+      RETURN_IF_ERROR(call.run(in.data(), out.data(), r.stream));
     RETURN_IF_ERROR(r.finish());
     RETURN_IF_CUDA(cudaMemGetInfo(&after, &total));
     EXPECT_EQ(before, after);

@@ -1,9 +1,11 @@
-// Collectives that go by copies between GPUs, against values worked out on the
-// host, at places of the mapped memory that are aligned as badly as may be.
+// Collectives that go by kernels that use other GPUs' memory, against values
+// worked out on the host, at places of the mapped memory that are aligned as
+// badly as may be.
 #include "runtime/comm/nccl/DeviceCollective.h"
 #include "test/runtime/comm/nccl/Elements.h"
 #include "test/runtime/comm/nccl/PeerRanks.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -13,7 +15,8 @@ namespace {
 using Kind = DimensionCollective::Kind;
 
 const int64_t kCounts[] = {1, 3, 1000, 70001};
-constexpr int64_t kMiddle = kPeerTestBytes / 2;
+// Places lie so far apart that eight members' parts fit.
+constexpr int64_t kMiB = int64_t(1) << 20;
 
 // A part of the block: T's behind `before` others, with what must stay poisoned
 // on both sides.
@@ -32,12 +35,8 @@ public:
   /// `expected` gives a double, NaN where nothing may have been written.
   template <typename Expected>
   void expect(Expected expected, const char *what) const {
-    std::vector<T> all(count + 2 * kAround);
-    EXPECT_EQ(cudaMemcpy(all.data(), begin - kAround, all.size() * sizeof(T),
-                         cudaMemcpyDeviceToHost),
-              cudaSuccess);
-    T poison;
-    std::memset(static_cast<void *>(&poison), 0xff, sizeof(T));
+    const std::vector<T> all = get();
+    const T poison = poisoned();
     for (int64_t i = -kAround; i < count + kAround; ++i) {
       const T &actual = all[i + kAround];
       const double value = i < 0 || i >= count ? NAN : double(expected(i));
@@ -49,9 +48,35 @@ public:
             << what << " " << i << " of " << count;
     }
   }
+  /// As `expect`, bit for bit.
+  void expectBits(const std::vector<T> &expected, const char *what) const {
+    ASSERT_EQ(static_cast<int64_t>(expected.size()), count);
+    const std::vector<T> all = get();
+    const T poison = poisoned();
+    for (int64_t i = -kAround; i < count + kAround; ++i) {
+      const T &want = i < 0 || i >= count ? poison : expected[i];
+      ASSERT_EQ(std::memcmp(&all[i + kAround], &want, sizeof(T)), 0)
+          << what << " " << i << " of " << count << ": "
+          << toDouble(all[i + kAround]) << " for " << toDouble(want);
+    }
+  }
 
 private:
   static constexpr int64_t kAround = 64;
+
+  static T poisoned() {
+    T poison;
+    std::memset(static_cast<void *>(&poison), 0xff, sizeof(T));
+    return poison;
+  }
+  std::vector<T> get() const {
+    std::vector<T> all(count + 2 * kAround);
+    EXPECT_EQ(cudaMemcpy(all.data(), begin - kAround, all.size() * sizeof(T),
+                         cudaMemcpyDeviceToHost),
+              cudaSuccess);
+    return all;
+  }
+
   T *begin;
   int64_t count;
 };
@@ -61,26 +86,33 @@ absl::Status movesOf(const PeerRanks &p, plan::ElementType type, int64_t count,
                      int64_t before) {
   const int n = p.size();
   const int64_t distance = count + 5;
+  const std::vector<T> sent = elements<T>(p.rank(), count * n);
   RETURN_IF_ERROR(p.poison());
-  DeviceArray<T> wide(elements<T>(p.rank(), count * n));
-  Place<T> out(p, kMiddle / 4, before, count * n);
-  Place<T> place(p, kMiddle / 2, before, count * n);
-  Place<T> apart(p, kMiddle, before, distance * n);
-  Place<T> placeApart(p, kMiddle * 5 / 4, before, distance * n);
-  Place<T> exchanged(p, kMiddle * 3 / 2, before, count * n);
+  DeviceArray<T> in(sent); // not mapped
+  Place<T> mapped(p, 2 * kMiB, before, count * n);
+  Place<T> out(p, 12 * kMiB, before, count * n);
+  Place<T> place(p, 20 * kMiB, before, count * n);
+  Place<T> apart(p, 28 * kMiB, before, distance * n);
+  Place<T> placeApart(p, 36 * kMiB, before, distance * n);
+  Place<T> exchanged(p, 44 * kMiB, before, count * n);
+  Place<T> mappedExchanged(p, 52 * kMiB, before, count * n);
+  mapped.set(0, sent);
   place.set(p.rank() * count, elements<T>(p.rank(), count));
   placeApart.set(p.rank() * distance, elements<T>(p.rank(), count));
+  cudaStream_t stream = p.r.stream;
   RETURN_IF_ERROR(
-      p.first.allGather(wide.data(), out.data(), count, type, p.r.stream));
+      p.first.allGather(in.data(), out.data(), count, type, stream));
   RETURN_IF_ERROR(p.first.allGather(place.data() + p.rank() * count,
-                                    place.data(), count, type, p.r.stream));
-  RETURN_IF_ERROR(p.first.allGatherApart(wide.data(), apart.data(), count,
-                                         distance, type, p.r.stream));
-  RETURN_IF_ERROR(p.first.allGatherApart(
-      placeApart.data() + p.rank() * distance, placeApart.data(), count,
-      distance, type, p.r.stream));
+                                    place.data(), count, type, stream));
+  RETURN_IF_ERROR(p.first.allGatherApart(mapped.data(), apart.data(), count,
+                                         distance, type, stream));
   RETURN_IF_ERROR(
-      p.first.allToAll(wide.data(), exchanged.data(), count, type, p.r.stream));
+      p.first.allGatherApart(placeApart.data() + p.rank() * distance,
+                             placeApart.data(), count, distance, type, stream));
+  RETURN_IF_ERROR(
+      p.first.allToAll(in.data(), exchanged.data(), count, type, stream));
+  RETURN_IF_ERROR(p.first.allToAll(mapped.data(), mappedExchanged.data(), count,
+                                   type, stream));
   RETURN_IF_ERROR(p.finish());
   auto gathered = [&](int64_t i) {
     return element(static_cast<int>(i / count), i % count);
@@ -90,16 +122,18 @@ absl::Status movesOf(const PeerRanks &p, plan::ElementType type, int64_t count,
                ? element(static_cast<int>(i / distance), i % distance)
                : NAN;
   };
+  auto sentHere = [&](int64_t i) {
+    return element(static_cast<int>(i / count), p.rank() * count + i % count);
+  };
   out.expect(gathered, "all-gather");
   place.expect(gathered, "all-gather in place");
   apart.expect(spread, "all-gather apart");
   placeApart.expect(spread, "all-gather apart in place");
-  exchanged.expect(
-      [&](int64_t i) {
-        return element(static_cast<int>(i / count),
-                       p.rank() * count + i % count);
-      },
-      "all-to-all");
+  exchanged.expect(sentHere, "all-to-all");
+  mappedExchanged.expect(sentHere, "all-to-all of mapped memory");
+  mapped.expectBits(sent, "mapped input");
+  EXPECT_EQ(std::memcmp(in.get().data(), sent.data(), in.bytes()), 0)
+      << "the input was written";
   return absl::OkStatus();
 }
 
@@ -127,28 +161,39 @@ TEST(PeerExchange, MovesEveryWidth) {
 // Members need not be in the order of the world.
 TEST(PeerExchange, FollowsTheOrderOfTheMembers) {
   EXPECT_ON_ALL_PEERS([](const PeerRanks &p) -> absl::Status {
-    const int64_t count = 1001;
-    const int n = p.size(), self = p.backward->self();
-    EXPECT_EQ(self, n - 1 - p.rank());
-    DeviceArray<int64_t> in(elements<int64_t>(p.rank(), count * n));
-    Place<int64_t> all(p, kMiddle, 3, count * n);
-    Place<int64_t> others(p, kMiddle / 2, 3, count * n);
-    auto exchange = [&](const Place<int64_t> &to, bool ownPart) {
-      return p.backward->exchange(
-          reinterpret_cast<const std::byte *>(in.data()), count * 8,
-          reinterpret_cast<std::byte *>(to.data()), count * 8, count * 8,
-          ownPart, p.r.stream);
-    };
-    RETURN_IF_ERROR(exchange(all, true));
-    RETURN_IF_ERROR(exchange(others, false));
+    const int64_t count = 1001, bytes = count * 8;
+    const int n = p.size(), self = n - 1 - p.rank();
+    const std::vector<int64_t> sent = elements<int64_t>(p.rank(), count * n);
+    Place<int64_t> in(p, 2 * kMiB, 3, count * n);
+    Place<int64_t> exchanged(p, 16 * kMiB, 3, count * n);
+    Place<int64_t> place(p, 32 * kMiB, 3, count * n);
+    DeviceArray<int64_t> sum(count);
+    in.set(0, sent);
+    place.set(self * count, elements<int64_t>(p.rank(), count));
+    auto byte = [](int64_t *at) { return reinterpret_cast<std::byte *>(at); };
+    RETURN_IF_ERROR(p.backward.gather(byte(in.data()), bytes,
+                                      byte(exchanged.data()), bytes, bytes,
+                                      p.r.stream));
+    RETURN_IF_ERROR(p.backward.gather(byte(place.data() + self * count), 0,
+                                      byte(place.data()), bytes, bytes,
+                                      p.r.stream));
+    RETURN_IF_ERROR(p.backward.reduceScatter(byte(in.data()), byte(sum.data()),
+                                             count, plan::I64, Reduction::Sum,
+                                             p.r.stream));
     RETURN_IF_ERROR(p.finish());
-    auto from = [&](int64_t i) -> double {
-      const int member = static_cast<int>(i / count);
-      return element(n - 1 - member, self * count + i % count);
+    auto rankOf = [&](int64_t i) {
+      return n - 1 - static_cast<int>(i / count);
     };
-    all.expect(from, "all parts");
-    others.expect([&](int64_t i) { return i / count == self ? NAN : from(i); },
-                  "others' parts");
+    exchanged.expect(
+        [&](int64_t i) { return element(rankOf(i), self * count + i % count); },
+        "exchanged");
+    place.expect([&](int64_t i) { return element(rankOf(i), i % count); },
+                 "gathered in place");
+    expectElements(
+        sum,
+        [&](int64_t i) { return reduced(n, self * count + i, Reduction::Sum); },
+        "sum");
+    in.expectBits(sent, "input");
     return absl::OkStatus();
   });
 }
@@ -157,47 +202,37 @@ TEST(PeerExchange, FollowsTheOrderOfTheMembers) {
 // `sent` gives a member's input, `expected` element i of this one's output.
 template <typename T, typename Sent, typename Expected>
 absl::Status scatters(const PeerRanks &p, plan::ElementType type,
-                      Reduction reduction, int64_t count, Sent sent,
-                      Expected expected) {
-  SCOPED_TRACE(testing::Message()
-               << "type " << type << " reduction "
-               << static_cast<int>(reduction) << " count " << count);
+                      Reduction reduction, int64_t count, int64_t before,
+                      Sent sent, Expected expected) {
+  SCOPED_TRACE(testing::Message() << "type " << type << " reduction "
+                                  << static_cast<int>(reduction) << " count "
+                                  << count << " behind " << before);
   const DeviceCall call = {&p.first, Kind::ReduceScatter, reduction, type,
                            count};
   EXPECT_TRUE(call.goesByPeers());
-  const int64_t scratchBytes = call.scratchBytes();
-  EXPECT_EQ(scratchBytes % 256, 0);
-  EXPECT_GE(scratchBytes, count * p.size() * int64_t(sizeof(T)));
-  if (scratchBytes > kMiddle)
-    return absl::InternalError("the block is too small");
+  const int64_t own = p.rank() * count;
+  std::vector<T> values = sent(p.rank());
   RETURN_IF_ERROR(p.poison());
-  DeviceArray<T> in(sent(p.rank())), place(sent(p.rank())), out(count);
-  std::byte *scratch = p.at(kMiddle);
-  RETURN_IF_ERROR(call.run(in.data(), out.data(), scratch, p.r.stream));
-  RETURN_IF_ERROR(call.run(place.data(), place.data() + p.rank() * count,
-                           scratch, p.r.stream));
+  Place<T> in(p, 2 * kMiB, before, count * p.size());
+  Place<T> place(p, 16 * kMiB, before, count * p.size());
+  Place<T> out(p, 32 * kMiB, before, count);
+  DeviceArray<T> elsewhere(count); // not mapped
+  in.set(0, values);
+  place.set(0, values);
+  RETURN_IF_ERROR(call.run(in.data(), out.data(), p.r.stream));
+  RETURN_IF_ERROR(call.run(in.data(), elsewhere.data(), p.r.stream));
+  RETURN_IF_ERROR(call.run(place.data(), place.data() + own, p.r.stream));
   RETURN_IF_ERROR(p.finish());
-  const std::vector<T> apart = out.get(), all = place.get();
-  const std::vector<T> before = sent(p.rank());
-  for (int64_t i = 0; i < count * p.size(); ++i) {
-    const bool own = i / count == p.rank();
-    const T want = own ? expected(i % count) : before[i];
-    if (own) {
-      EXPECT_EQ(std::memcmp(&apart[i % count], &want, sizeof(T)), 0)
-          << "apart " << i << ": " << toDouble(apart[i % count]) << " for "
-          << toDouble(want);
-    }
-    EXPECT_EQ(std::memcmp(&all[i], &want, sizeof(T)), 0)
-        << "in place " << i << ": " << toDouble(all[i]) << " for "
-        << toDouble(want);
-    if (testing::Test::HasFailure())
-      break;
-  }
-  // Nothing outside of the scratch memory.
-  auto untouched = [](int64_t) { return NAN; };
-  Place<uint8_t>(p, kMiddle - 4096, 64, 4096 - 128).expect(untouched, "before");
-  Place<uint8_t>(p, kMiddle + scratchBytes, 64, 4096)
-      .expect(untouched, "behind");
+  std::vector<T> sums;
+  for (int64_t i = 0; i < count; ++i)
+    sums.push_back(expected(i));
+  in.expectBits(values, "input");
+  out.expectBits(sums, "apart");
+  EXPECT_EQ(std::memcmp(elsewhere.get().data(), sums.data(), count * sizeof(T)),
+            0)
+      << "elsewhere";
+  std::copy(sums.begin(), sums.end(), values.begin() + own);
+  place.expectBits(values, "in place");
   return absl::OkStatus();
 }
 
@@ -205,13 +240,14 @@ template <typename T>
 absl::Status reductionsOf(const PeerRanks &p, plan::ElementType type) {
   for (Reduction reduction : {Reduction::Sum, Reduction::Max})
     for (int64_t count : kCounts)
-      RETURN_IF_ERROR(scatters<T>(
-          p, type, reduction, count,
-          [&](int member) { return elements<T>(member, count * p.size()); },
-          [&](int64_t i) {
-            return fromInt<T>(
-                reduced(p.size(), p.rank() * count + i, reduction));
-          }));
+      for (int64_t before : {0, 1, 77})
+        RETURN_IF_ERROR(scatters<T>(
+            p, type, reduction, count, before,
+            [&](int member) { return elements<T>(member, count * p.size()); },
+            [&](int64_t i) {
+              return fromInt<T>(
+                  reduced(p.size(), p.rank() * count + i, reduction));
+            }));
   return absl::OkStatus();
 }
 
@@ -241,7 +277,8 @@ absl::Status sumsOfNoise(const PeerRanks &p, plan::ElementType type) {
     for (float x : noise(m, count * p.size()))
       sent[m].push_back(fromFloat<T>(x * static_cast<float>(1 + 7 * m)));
   return scatters<T>(
-      p, type, Reduction::Sum, count, [&](int member) { return sent[member]; },
+      p, type, Reduction::Sum, count, /*before=*/0,
+      [&](int member) { return sent[member]; },
       [&](int64_t i) {
         const int64_t at = p.rank() * count + i;
         float sum = static_cast<float>(sent[0][at]);
@@ -259,7 +296,7 @@ TEST(PeerExchange, AddsInF32InTheOrderOfTheMembersAndRoundsOnce) {
   });
 }
 
-// One collective along dimensions, by copies and on the host.
+// One collective along dimensions, by peers and on the host.
 template <typename T>
 absl::Status sameAsHost(const PeerRanks &p, Kind kind, plan::ElementType type,
                         int dimension, int concat) {
@@ -284,11 +321,13 @@ absl::Status sameAsHost(const PeerRanks &p, Kind kind, plan::ElementType type,
   RETURN_IF_ERROR(host.run(p.r.factory.world(), values.data(), expected.data(),
                            hostScratch.data()));
   RETURN_IF_ERROR(p.poison());
-  DeviceArray<T> in(values);
-  Place<T> out(p, kMiddle / 2, 1, outCount);
-  RETURN_IF_CUDA(cudaDeviceSynchronize());
-  RETURN_IF_ERROR(device.run(in.data(), out.data(), p.at(kMiddle), p.r.stream));
+  Place<T> in(p, 2 * kMiB, 1, count);
+  Place<T> out(p, 16 * kMiB, 1, outCount);
+  in.set(0, values);
+  RETURN_IF_ERROR(
+      device.run(in.data(), out.data(), p.at(32 * kMiB), p.r.stream));
   RETURN_IF_ERROR(p.finish());
+  in.expectBits(values, "in");
   out.expect([&](int64_t i) { return toDouble(expected[i]); }, "out");
   return absl::OkStatus();
 }

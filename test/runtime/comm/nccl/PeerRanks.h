@@ -1,5 +1,5 @@
-// Tests of copies between GPUs: memory of all ranks that is mapped by all, and
-// groups of them that use it.
+// Tests of messages by mapped memory of other GPUs: memory of all ranks that is
+// mapped by all, and groups of them that use it.
 #ifndef ORRERY_TEST_RUNTIME_COMM_NCCL_PEERRANKS_H
 #define ORRERY_TEST_RUNTIME_COMM_NCCL_PEERRANKS_H
 
@@ -7,14 +7,13 @@
 #include "test/runtime/comm/nccl/DeviceRanks.h"
 
 #include <chrono>
-#include <memory>
 #include <numeric>
 #include <thread>
 #include <vector>
 
 namespace orrery::runtime {
 
-constexpr int64_t kPeerTestBytes = 16 * kPeerBlockBytes;
+constexpr int64_t kPeerTestBytes = 32 * kPeerBlockBytes;
 
 /// What a rank works with. Groups of all ranks: `first` and `second` in the
 /// order of the world, `backward` the other way round.
@@ -25,8 +24,8 @@ struct PeerRanks {
   // `block` is as large everywhere; `uneven` is (1 + rank) * kPeerBlockBytes;
   // `partial` is absent on rank 0.
   DeviceBlock block, uneven, partial;
-  std::shared_ptr<const PeerExchange> firstExchange, secondExchange, backward;
   DeviceGroup first, second;
+  PeerExchange backward;
 
   int rank() const { return r.rank(); }
   int size() const { return r.size(); }
@@ -95,10 +94,19 @@ absl::Status onAllPeers(const DeviceRank &r, Body &&body) {
       world.allReduce(&unreached, &unreached, 1, plan::I32, Reduction::Max));
   if (unreached >= 0) {
     RETURN_IF_ERROR(memory.close(world));
-    skip(absl::StrCat("rank ", unreached, " is not reached by copies"));
+    skip(absl::StrCat("rank ", unreached, " is not reached"));
     return absl::OkStatus();
   }
-  PeerRanks p{r, memory, ranks, {}, {}, {}, {}, {}, {}, r.all, r.all};
+  PeerRanks p{r,
+              memory,
+              ranks,
+              {},
+              {},
+              {},
+              r.all,
+              r.all,
+              PeerExchange(memory, 2, {ranks.rbegin(), ranks.rend()},
+                           r.size() - 1 - r.rank())};
   p.block.bytes = kPeerTestBytes;
   p.uneven.bytes = (1 + r.rank()) * kPeerBlockBytes;
   p.partial.bytes = r.rank() == 0 ? 0 : kPeerBlockBytes;
@@ -108,20 +116,8 @@ absl::Status onAllPeers(const DeviceRank &r, Body &&body) {
                                 static_cast<size_t>(block->bytes)));
   const DeviceBlock blocks[] = {p.block, p.uneven, p.partial};
   RETURN_IF_ERROR(memory.map(world, ranks, blocks));
-  auto exchange = [&](int number, std::vector<int32_t> members, int self,
-                      std::shared_ptr<const PeerExchange> &out) {
-    auto made = PeerExchange::create(memory, number, std::move(members), self);
-    if (made.ok())
-      out = *std::move(made);
-    return made.status();
-  };
-  RETURN_IF_ERROR(exchange(0, ranks, r.rank(), p.firstExchange));
-  RETURN_IF_ERROR(exchange(1, ranks, r.rank(), p.secondExchange));
-  RETURN_IF_ERROR(exchange(2,
-                           std::vector<int32_t>(ranks.rbegin(), ranks.rend()),
-                           r.size() - 1 - r.rank(), p.backward));
-  p.first.usePeers(p.firstExchange);
-  p.second.usePeers(p.secondExchange);
+  p.first.usePeers(PeerExchange(memory, 0, ranks, r.rank()));
+  p.second.usePeers(PeerExchange(memory, 1, ranks, r.rank()));
   absl::Status status = p.poison();
   if (status.ok())
     status = body(std::as_const(p));

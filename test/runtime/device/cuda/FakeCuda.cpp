@@ -343,12 +343,6 @@ cudaError_t cudaIpcOpenMemHandle(void **, cudaIpcMemHandle_t, unsigned) {
   return cudaErrorNotSupported;
 }
 cudaError_t cudaIpcCloseMemHandle(void *) { return cudaErrorNotSupported; }
-cudaError_t
-cudaGetDriverEntryPointByVersion(const char *, void **, unsigned,
-                                 unsigned long long,
-                                 cudaDriverEntryPointQueryResult *) {
-  return cudaErrorNotSupported;
-}
 
 // Kernels.
 

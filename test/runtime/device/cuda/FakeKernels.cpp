@@ -6,7 +6,7 @@
 #include "kernels/cuda/Attention.h"
 #include "kernels/cuda/Embedding.h"
 #include "kernels/cuda/GemmEpilogue.h"
-#include "kernels/cuda/PartSum.h"
+#include "kernels/cuda/Peers.h"
 #include "kernels/cuda/RandomFill.h"
 #include "kernels/cuda/Reductions.h"
 #include "kernels/cuda/StridedCopy.h"
@@ -97,8 +97,16 @@ cudaError_t flatReduce(FlatReduction reduction, ElementType type,
     return kernels::flatReduce(reduction, type, in, count, out, 1);
   });
 }
-// No peers, no parts.
-cudaError_t partSum(ElementType, const PartSumArguments &, cudaStream_t) {
+// There are no peers.
+cudaError_t meetPeers(const PeerFlags &, cudaStream_t) {
+  return cudaErrorNotSupported;
+}
+cudaError_t sendParts(const void *, int64_t, const PeerPlaces &, int64_t,
+                      cudaStream_t) {
+  return cudaErrorNotSupported;
+}
+cudaError_t sumParts(ElementType, const PeerPlaces &, void *, int64_t, bool,
+                     cudaStream_t) {
   return cudaErrorNotSupported;
 }
 cudaError_t stridedCopy(const CopyPlan &plan, const void *in, void *out,
