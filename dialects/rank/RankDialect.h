@@ -19,9 +19,6 @@ inline constexpr llvm::StringLiteral kFlopsAttr = "rank.flops";
 inline constexpr llvm::StringLiteral kStreamAttr = "rank.stream";
 /// Unit: runs in its program's last run of a step only.
 inline constexpr llvm::StringLiteral kLastRunOnlyAttr = "rank.last_run_only";
-/// Unit, on products: runs beside messages and leaves multiprocessors to them.
-inline constexpr llvm::StringLiteral kBesideMessagesAttr =
-    "rank.beside_messages";
 } // namespace orrery::rank
 
 #endif // ORRERY_DIALECTS_RANK_RANKDIALECT_H

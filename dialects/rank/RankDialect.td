@@ -16,8 +16,7 @@ def Rank_Dialect : Dialect {
     Discardable attributes: `dfg.layer` (i64) the transformer layer, relative to
     the stage's first, `rank.label` (string) the operation it came from and
     `rank.flops` (i64) its floating-point work, `rank.stream` (i64) the stream
-    that it runs on, `rank.last_run_only` (unit) and `rank.beside_messages`
-    (unit, on products) as in the plan.
+    that it runs on and `rank.last_run_only` (unit) as in the plan.
   }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::orrery::dfg::DfgDialect"];

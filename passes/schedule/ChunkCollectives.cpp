@@ -17,10 +17,6 @@ using passes::Place;
 
 /// Stream 1 has the sums of gradients (rank-overlap-gradients).
 static constexpr int64_t kStream = 2;
-/// Rows and columns that a block of a product works on.
-static constexpr int64_t kTileRows = 128, kTileColumns = 256;
-/// Pieces may take that much longer than the whole product, in waves of blocks.
-static constexpr double kMostWaves = 1.2;
 
 /// Rows of `members` blocks that lie `distance` elements apart, each `rows`
 /// rows of `width` elements with `stride` between them, from element `first`
@@ -48,14 +44,12 @@ struct Cut {
 /// Rewrites one program.
 class Chunker {
 public:
-  Chunker(rank::ClassOp rankClass, rank::ProgramOp program,
-          const passes::RankChunkCollectivesOptions &options)
-      : symbols(rankClass), program(program), options(options) {}
+  Chunker(rank::ClassOp rankClass, rank::ProgramOp program, int64_t mostPieces)
+      : symbols(rankClass), program(program), mostPieces(mostPieces) {}
 
   void run();
 
 private:
-  void markBeside(rank::CollectiveOp op);
   rank::GemmOp gradientBefore(Operation *op);
   void deferGradients(ArrayRef<rank::CollectiveOp> found);
   void runScatter(rank::CollectiveOp op);
@@ -68,8 +62,8 @@ private:
   void splitGather(rank::CollectiveOp op, rank::GemmOp gemm, const Cut &cut);
   bool hoist(rank::CollectiveOp op);
   void moveTo(rank::CollectiveOp op, Operation *target);
-  rank::GemmOp product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
-                       int64_t piece, const Place &c, int64_t strideC);
+  void product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
+               int64_t piece, const Place &c, int64_t strideC);
   void collective(OpBuilder &builder, rank::CollectiveOp op, const Place &in,
                   const Place &out);
   Value view(OpBuilder &builder, Location loc, const Place &place) {
@@ -79,7 +73,7 @@ private:
 
   SymbolTable symbols;
   rank::ProgramOp program;
-  const passes::RankChunkCollectivesOptions &options;
+  int64_t mostPieces;
 };
 
 /// A product of rows of A, whose rows are written without gaps.
@@ -111,29 +105,9 @@ void Chunker::run() {
       runScatter(op);
     else
       runGather(op);
-  for (auto op : program.getOps<rank::CollectiveOp>())
-    if (op->hasAttr(rank::kStreamAttr))
-      markBeside(op);
   for (auto view : llvm::make_early_inc_range(program.getOps<rank::ViewOp>()))
     if (view->use_empty())
       view.erase();
-}
-
-static void mark(rank::GemmOp gemm) {
-  gemm->setAttr(rank::kBesideMessagesAttr, UnitAttr::get(gemm.getContext()));
-}
-
-/// Marks the first product that runs while `op` does, if there is one.
-void Chunker::markBeside(rank::CollectiveOp op) {
-  StringRef out = Place::of(op.getOut()).buffer.getValue();
-  for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
-    if (isa<rank::CollectiveOp>(next))
-      continue;
-    if (passes::touches(next, out))
-      return;
-    if (auto gemm = dyn_cast<rank::GemmOp>(next))
-      return mark(gemm);
-  }
 }
 
 /// The last product before `op` that adds to a weight's gradient, if it may run
@@ -218,35 +192,22 @@ void Chunker::runGather(rank::CollectiveOp op) {
     splitGather(op, gemm, *cut);
 }
 
-/// The most pieces that are worth it: large messages, and products that fill
-/// their waves of blocks about as well as the whole.
+/// As many pieces as asked for, or the most below that which the shapes allow;
+/// none where that is one.
 std::optional<Cut> Chunker::cutOf(const Place &part, const Place &whole,
                                   rank::GemmOp gemm) {
   if (!part.isContiguous() || !whole.isContiguous() || part.shape.empty() ||
       part.buffer == whole.buffer)
     return std::nullopt;
-  int64_t m = gemm.getM(), n = gemm.getN();
+  int64_t m = gemm.getM();
   int64_t members = whole.getNumElements() / part.getNumElements();
-  int64_t bytes =
-      whole.getNumElements() * whole.elementType.getIntOrFloatBitWidth() / 8;
   if (members < 2 || m % members)
     return std::nullopt;
-  for (int64_t pieces = options.pieces; pieces > 1; --pieces) {
+  for (int64_t pieces = mostPieces; pieces > 1; --pieces) {
     int64_t rows = m / members / pieces;
     // Whole positions of the sequence, so that a piece is a slice of it.
-    if (part.shape[0] % pieces || rows * pieces * members != m ||
-        bytes / pieces < options.minBytes)
-      continue;
-    if (options.multiprocessors > 0) {
-      int64_t tiles = members * llvm::divideCeil(rows, kTileRows) *
-                      llvm::divideCeil(n, kTileColumns);
-      double exact =
-          double(m) * n / (kTileRows * kTileColumns) / options.multiprocessors;
-      int64_t waves = pieces * llvm::divideCeil(tiles, options.multiprocessors);
-      if (waves > kMostWaves * exact)
-        continue;
-    }
-    return Cut{pieces, members, rows, whole.getNumElements() / m};
+    if (part.shape[0] % pieces == 0 && rows * pieces * members == m)
+      return Cut{pieces, members, rows, whole.getNumElements() / m};
   }
   return std::nullopt;
 }
@@ -296,9 +257,8 @@ rank::GemmOp Chunker::productBehind(rank::CollectiveOp op) {
 }
 
 /// The rows of `gemm` of piece `piece` for all members, written to `c`.
-rank::GemmOp Chunker::product(OpBuilder &builder, rank::GemmOp gemm,
-                              const Cut &cut, int64_t piece, const Place &c,
-                              int64_t strideC) {
+void Chunker::product(OpBuilder &builder, rank::GemmOp gemm, const Cut &cut,
+                      int64_t piece, const Place &c, int64_t strideC) {
   Location loc = gemm.getLoc();
   int64_t lda = gemm.getLda(), n = gemm.getN(), k = gemm.getK();
   int64_t distance = cut.pieces * cut.rows;
@@ -319,7 +279,6 @@ rank::GemmOp Chunker::product(OpBuilder &builder, rank::GemmOp gemm,
   if (auto flops = gemm->getAttrOfType<IntegerAttr>(rank::kFlopsAttr))
     made->setAttr(rank::kFlopsAttr,
                   builder.getI64IntegerAttr(flops.getInt() / cut.pieces));
-  return made;
 }
 
 void Chunker::collective(OpBuilder &builder, rank::CollectiveOp op,
@@ -341,10 +300,7 @@ void Chunker::splitScatter(rank::GemmOp gemm, rank::CollectiveOp op,
     Place rows =
         blocksOf(whole, piece * cut.members * cut.elements(), cut.members,
                  cut.elements(), cut.rows, cut.width, cut.width);
-    rank::GemmOp made =
-        product(builder, gemm, cut, piece, rows, cut.elements());
-    if (piece > 0)
-      mark(made);
+    product(builder, gemm, cut, piece, rows, cut.elements());
     collective(builder, op, rows,
                blocksOf(part, piece * cut.elements(), 1, cut.elements(),
                         cut.rows, cut.width, cut.width));
@@ -365,13 +321,10 @@ void Chunker::splitGather(rank::CollectiveOp op, rank::GemmOp gemm,
                         cut.width),
                blocksOf(whole, first, cut.members, distance * cut.width,
                         cut.rows, cut.width, cut.width));
-    rank::GemmOp made =
-        product(multiply, gemm, cut, piece,
-                blocksOf(Place::of(gemm.getC()), piece * cut.rows * n,
-                         cut.members, distance * n, cut.rows, n, n),
-                distance * n);
-    if (piece + 1 < cut.pieces)
-      mark(made);
+    product(multiply, gemm, cut, piece,
+            blocksOf(Place::of(gemm.getC()), piece * cut.rows * n, cut.members,
+                     distance * n, cut.rows, n, n),
+            distance * n);
   }
   op.erase();
   gemm.erase();
@@ -411,14 +364,10 @@ struct ChunkCollectives
   using RankChunkCollectivesBase::RankChunkCollectivesBase;
 
   void runOnOperation() override {
-    passes::RankChunkCollectivesOptions options;
-    options.pieces = pieces;
-    options.minBytes = minBytes;
-    options.multiprocessors = multiprocessors;
     for (auto rankClass : getOperation().getOps<rank::ClassOp>())
       for (auto program : rankClass.getOps<rank::ProgramOp>())
         if (program.getSymName() != "update")
-          Chunker(rankClass, program, options).run();
+          Chunker(rankClass, program, pieces).run();
   }
 };
 } // namespace

@@ -96,10 +96,6 @@ def RankChunkCollectives
     - else, with `pieces`, collective and product are cut: a gather hides behind
       the product of the piece before it, a scatter behind that of the next.
 
-    A product beside messages is marked `rank.beside_messages`: a GPU runs it on
-    fewer multiprocessors, as a message gets none before a block of the product
-    has ended, and its blocks live until its end.
-
     The backward of a layer, with gx of inputs and gw of weights:
     ```
     before  gather gx2 gw2 gx1 gw1 scatter | gather gx0 gw0 …
@@ -118,9 +114,9 @@ def RankChunkCollectives
     |----------|------|-----------|-----------|-----------|
     | stream 2 | g 0  | gather 1  | gather 2  |           |
 
-    Products that are cut would take longer where few blocks remain for each
-    multiprocessor: as many pieces as keep the waves of blocks (128 x 256)
-    within 1.2 of the whole product's, and messages of `min-bytes`.
+    There are `pieces` pieces, or the next smaller number that divides a part's
+    positions. Each takes a launch and a message more, and products of few rows
+    fill a device badly.
 
     Calls of a communicator run in the order of the program, so all those of
     the communicators concerned go to stream 2.
@@ -145,11 +141,7 @@ def RankChunkCollectives
   }];
   let options = [
     Option<"pieces", "pieces", "int64_t", "1",
-           "Most pieces of a collective; 1: whole">,
-    Option<"minBytes", "min-bytes", "int64_t", "4194304",
-           "Least bytes of a piece, of all members">,
-    Option<"multiprocessors", "multiprocessors", "int64_t", "132",
-           "Of the device; 0: products may be cut at any size">];
+           "Most pieces of a collective; 1: whole">];
   let dependentDialects = ["::orrery::rank::RankDialect"];
 }
 

@@ -21,15 +21,6 @@ static int64_t getMicrobatches(const job::JobSpec &job) {
          (parallel.micro_batch_size() * parallel.data());
 }
 
-/// A number of pieces that the user gives holds for collectives of any size.
-static passes::RankChunkCollectivesOptions chunkOptions(int64_t pieces) {
-  passes::RankChunkCollectivesOptions options;
-  options.pieces = pieces;
-  options.minBytes = 0;
-  options.multiprocessors = 0;
-  return options;
-}
-
 std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
                                      int64_t deviceMemory,
                                      const Activations &activations,
@@ -74,9 +65,10 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     if (gpu)
       manager.addPass(passes::createRankGemmEpilogue());
     // Two streams gain nothing on CPUs.
-    int64_t pieces = collectivePieces.value_or(gpu ? 1 : 0);
-    if (job.parallel().sequence_parallel() && pieces > 0)
-      manager.addPass(passes::createRankChunkCollectives(chunkOptions(pieces)));
+    passes::RankChunkCollectivesOptions chunks;
+    chunks.pieces = collectivePieces.value_or(gpu ? 1 : 0);
+    if (job.parallel().sequence_parallel() && chunks.pieces > 0)
+      manager.addPass(passes::createRankChunkCollectives(chunks));
     if (gpu)
       manager.addPass(passes::createRankOverlapGradients());
     manager.addPass(passes::createRankSchedule(options));

@@ -10,6 +10,9 @@ namespace orrery::runtime {
 namespace {
 
 constexpr int kIdTag = 0x4e43; // of the host message with a channel's id
+// Enough for a large part of an NVLink's rate, few enough to leave the matrix
+// products beside it theirs.
+constexpr int kChannelBlocks = 4;
 
 std::string labelOf(const PeerChannelId &id) {
   return absl::StrCat("channel ", id.from, "->", id.to,
@@ -103,7 +106,7 @@ absl::Status NcclWorld::connectChannel(Communicator &world,
     return absl::UnavailableError(
         absl::StrCat("rank ", id.from, " has no NCCL id for ", channel.label));
   absl::StatusOr<ncclComm_t> handle =
-      connect(channel.label, unique, member, 2, blocks.channel);
+      connect(channel.label, unique, member, 2, kChannelBlocks);
   if (!handle.ok())
     return handle.status();
   channel.handle = *handle;

@@ -147,7 +147,7 @@ absl::StatusOr<DeviceGroup> NcclWorld::createGroup(Communicator &host) {
           absl::StrCat("member ", m, " of group '", group.label,
                        "' cannot use NCCL; it says why"));
   absl::StatusOr<ncclComm_t> handle =
-      connect(group.label, all[0].id, group.self, group.members, blocks.group);
+      connect(group.label, all[0].id, group.self, group.members, 0);
   if (!handle.ok())
     return handle.status();
   group.nccl = nccl;

@@ -22,20 +22,11 @@
 
 namespace orrery::runtime {
 
-/// The most thread blocks that one call occupies, and with them the buffers of
-/// a communicator; 0: as many as NCCL finds fastest.
-struct NcclBlocks {
-  int group = 0;
-  // Enough for a large part of an NVLink's rate, few enough to leave the matrix
-  // products beside it theirs.
-  int channel = 4;
-};
-
 /// The calling thread's current device is the one that everything runs on.
 class NcclWorld {
 public:
   /// Loads nothing yet: a plan whose groups have one member needs no NCCL.
-  explicit NcclWorld(NcclBlocks blocks = {}) : blocks(blocks) {}
+  NcclWorld() = default;
   /// Gives up what close() has not ended, without waiting for other ranks.
   ~NcclWorld();
   NcclWorld(const NcclWorld &) = delete;
@@ -86,6 +77,8 @@ private:
     ncclComm_t handle;
   };
 
+  // `maxBlocks`: the most thread blocks that a call occupies, and with them the
+  // communicator's buffers; 0: as many as NCCL finds fastest.
   absl::StatusOr<ncclComm_t> connect(const std::string &label,
                                      const ncclUniqueId &id, int member,
                                      int members, int maxBlocks);
@@ -95,7 +88,6 @@ private:
   // when it is first used.
   absl::Status warmUpChannels(std::span<PeerChannel *const> channels);
 
-  NcclBlocks blocks;
   const NcclLibrary *nccl = nullptr; // null: nothing needed it yet
   std::vector<Entry> entries;
 };

@@ -24,8 +24,6 @@ public:
   CudaRank(const RankPlan &rank, CommunicatorFactory &factory,
            const CudaOptions &options)
       : rank(rank), factory(factory), options(options),
-        nccl({.group =
-                  hasProductsBesideMessages(*rank.plan) ? kMessageBlocks : 0}),
         keys(rank.plan->job().train().seed(), rank.member->first_layer()) {}
   /// Closes the communicators with the other ranks, which come here, too; gives
   /// them up if setting up failed or a rank is broken.

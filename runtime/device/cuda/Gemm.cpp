@@ -109,7 +109,6 @@ GemmLibrary::create(const CublasLt &blas, const GemmOptions &options) {
         blas.toStatus(status, absl::StrCat("cannot use GPU ", device, " (",
                                            properties.name, ")"))
             .message());
-  library->multiprocessors = properties.multiProcessorCount;
   library->on = absl::StrCat(
       "cuBLASLt ", blas.getVersion(), ", ", properties.name, " of ",
       properties.multiProcessorCount, " multiprocessors, workspace ",
@@ -123,28 +122,10 @@ GemmLibrary::~GemmLibrary() {
     static_cast<void>(blas.destroy(handle)); // nothing is left to be done
 }
 
-// 0: all.
-int32_t GemmLibrary::multiprocessorsFor(const GemmProblem &p) const {
-  return p.spared == 0 ? 0
-                       : static_cast<int32_t>(
-                             std::max<int64_t>(1, multiprocessors - p.spared));
-}
-
 absl::StatusOr<std::vector<GemmChoice>>
 GemmLibrary::propose(const GemmProblem &p, GemmEpilogue epilogue) const {
-  const int32_t count = multiprocessorsFor(p);
-  absl::StatusOr<std::vector<GemmChoice>> choices = propose(p, epilogue, count);
-  // To spare multiprocessors is a wish.
-  if (count > 0 && (!choices.ok() || choices->empty()))
-    choices = propose(p, epilogue, 0);
-  return choices;
-}
-
-absl::StatusOr<std::vector<GemmChoice>>
-GemmLibrary::propose(const GemmProblem &p, GemmEpilogue epilogue,
-                     int32_t count) const {
   absl::StatusOr<GemmDescription> d =
-      GemmDescription::create(blas, p, epilogue, options.tf32, count);
+      GemmDescription::create(blas, p, epilogue, options.tf32);
   if (!d.ok())
     return d.status();
   cublasLtMatmulPreference_t created = nullptr;
@@ -218,21 +199,10 @@ GemmLibrary::prepareChoice(const GemmProblem &problem,
                            const GemmChoice &choice) const {
   if (absl::Status status = problem.check(); !status.ok())
     return status;
-  const int32_t count = multiprocessorsFor(problem);
-  absl::StatusOr<std::unique_ptr<PreparedGemm>> gemm =
-      prepareChoice(problem, choice, count);
-  if (!gemm.ok() && count > 0)
-    gemm = prepareChoice(problem, choice, 0);
-  return gemm;
-}
-
-absl::StatusOr<std::unique_ptr<PreparedGemm>>
-GemmLibrary::prepareChoice(const GemmProblem &problem, const GemmChoice &choice,
-                           int32_t count) const {
   absl::StatusOr<GemmDescription> description = GemmDescription::create(
       blas, problem,
       choice.separateEpilogue ? GemmEpilogue::None : problem.epilogue,
-      options.tf32, count);
+      options.tf32);
   if (!description.ok())
     return description.status();
   std::unique_ptr<PreparedGemm> gemm(

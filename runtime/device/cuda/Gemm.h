@@ -118,19 +118,10 @@ private:
       : blas(blas), options(options) {}
   absl::StatusOr<std::vector<GemmChoice>>
   propose(const GemmProblem &problem, kernels::GemmEpilogue epilogue) const;
-  // On `count` multiprocessors, 0: all.
-  absl::StatusOr<std::vector<GemmChoice>>
-  propose(const GemmProblem &problem, kernels::GemmEpilogue epilogue,
-          int32_t count) const;
-  absl::StatusOr<std::unique_ptr<PreparedGemm>>
-  prepareChoice(const GemmProblem &problem, const GemmChoice &choice,
-                int32_t count) const;
-  int32_t multiprocessorsFor(const GemmProblem &problem) const;
 
   const CublasLt &blas;
   GemmOptions options;
   cublasLtHandle_t handle = nullptr;
-  int multiprocessors = 0;
   std::string on;
   std::vector<std::unique_ptr<PreparedGemm>> prepared;
   std::map<std::string, std::vector<PreparedGemm *>> byKey;

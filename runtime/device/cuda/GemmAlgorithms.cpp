@@ -18,7 +18,7 @@
 namespace orrery::runtime::cuda {
 namespace {
 
-constexpr absl::string_view kTitle = "orrery matrix products 2";
+constexpr absl::string_view kTitle = "orrery matrix products 3";
 constexpr absl::string_view kPlatform = "platform ";
 constexpr absl::string_view kChecksum = "checksum ";
 constexpr size_t kAlgorithmDigits = 128;

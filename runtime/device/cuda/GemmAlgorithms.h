@@ -23,7 +23,7 @@ struct GemmChoice {
 /// Choices by GemmProblem::key(), for one platform: a library version, device
 /// and settings. As text:
 ///
-///   orrery matrix products 2
+///   orrery matrix products 3
 ///   platform cuBLASLt 130201, NVIDIA H100 80GB HBM3 of 132 multiprocessors, …
 ///   <128 hexadecimal digits> fused 212.6 bf16 bf16 NT m 8192 n 3072 …
 ///   checksum <16 hexadecimal digits>

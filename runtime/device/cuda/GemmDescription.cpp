@@ -50,8 +50,7 @@ absl::Status GemmDescription::set(cublasLtMatmulDescAttributes_t attribute,
 }
 
 absl::Status GemmDescription::setOperation(const GemmProblem &problem,
-                                           GemmEpilogue epilogue, bool tf32,
-                                           int32_t multiprocessors) {
+                                           GemmEpilogue epilogue, bool tf32) {
   const bool fast = tf32 && problem.type == ElementType::F32;
   cublasLtMatmulDesc_t created = nullptr;
   absl::Status status = blas->toStatus(
@@ -70,8 +69,6 @@ absl::Status GemmDescription::setOperation(const GemmProblem &problem,
   if (status.ok())
     status = set(CUBLASLT_MATMUL_DESC_EPILOGUE,
                  static_cast<uint32_t>(epilogueOf(epilogue)));
-  if (status.ok() && multiprocessors > 0)
-    status = set(CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, multiprocessors);
   if (!status.ok() || epilogue == GemmEpilogue::None)
     return status;
   if (problem.hasAux()) {
@@ -115,12 +112,12 @@ absl::Status GemmDescription::setLayout(Layout &layout, ElementType type,
   return blas->toStatus(status, "describe a matrix");
 }
 
-absl::StatusOr<GemmDescription>
-GemmDescription::create(const CublasLt &blas, const GemmProblem &p,
-                        GemmEpilogue epilogue, bool tf32,
-                        int32_t multiprocessors) {
+absl::StatusOr<GemmDescription> GemmDescription::create(const CublasLt &blas,
+                                                        const GemmProblem &p,
+                                                        GemmEpilogue epilogue,
+                                                        bool tf32) {
   GemmDescription d(blas);
-  absl::Status status = d.setOperation(p, epilogue, tf32, multiprocessors);
+  absl::Status status = d.setOperation(p, epilogue, tf32);
   if (status.ok())
     status = d.setLayout(d.a, p.type, p.transposeA ? p.k : p.m,
                          p.transposeA ? p.m : p.k, p.lda, p.batch, p.strideA);

@@ -17,10 +17,10 @@ namespace orrery::runtime::cuda {
 class GemmDescription {
 public:
   /// `epilogue` is the problem's, or None for the product alone.
-  /// `multiprocessors`: that the product shall take; 0: all.
-  static absl::StatusOr<GemmDescription>
-  create(const CublasLt &blas, const GemmProblem &problem,
-         kernels::GemmEpilogue epilogue, bool tf32, int32_t multiprocessors);
+  static absl::StatusOr<GemmDescription> create(const CublasLt &blas,
+                                                const GemmProblem &problem,
+                                                kernels::GemmEpilogue epilogue,
+                                                bool tf32);
 
   cublasLtMatmulDesc_t operation() const { return matmul.get(); }
   cublasLtMatrixLayout_t first() const { return b.get(); }
@@ -44,8 +44,7 @@ private:
   template <typename Value>
   absl::Status set(cublasLtMatmulDescAttributes_t attribute, Value value);
   absl::Status setOperation(const GemmProblem &problem,
-                            kernels::GemmEpilogue epilogue, bool tf32,
-                            int32_t multiprocessors);
+                            kernels::GemmEpilogue epilogue, bool tf32);
   absl::Status setLayout(Layout &layout, kernels::ElementType type,
                          int64_t rows, int64_t columns, int64_t leading,
                          int64_t batch, int64_t stride);

@@ -76,7 +76,7 @@ std::string GemmProblem::key() const {
       batch > 1 ? strideA : 0, " ", batch > 1 ? strideB : 0, " ",
       batch > 1 ? strideC : 0, " beta ", beta == 0 ? 0 : 1, " ",
       kEpilogues[static_cast<int>(epilogue)], " align ", alignA, " ", alignB,
-      " ", alignC, " ", alignBias, " ", alignAux, " spared ", spared);
+      " ", alignC, " ", alignBias, " ", alignAux);
 }
 
 absl::StatusOr<GemmProblem> GemmProblem::fromKey(absl::string_view key) {
@@ -98,7 +98,6 @@ absl::StatusOr<GemmProblem> GemmProblem::fromKey(absl::string_view key) {
   reader.expect("align");
   reader.number(p.alignA), reader.number(p.alignB), reader.number(p.alignC);
   reader.number(p.alignBias), reader.number(p.alignAux);
-  reader.expect("spared"), reader.number(p.spared);
   p.beta = static_cast<float>(beta);
   if (!reader.done() || p.key() != key)
     return absl::InvalidArgumentError(
@@ -132,8 +131,6 @@ absl::Status GemmProblem::check() const {
   if (std::min(alignA, alignB) < kernels::elementBytes(type) ||
       std::min({alignC, alignBias, alignAux}) < kernels::elementBytes(typeC))
     return fault("operands must be aligned to their elements");
-  if (spared < 0)
-    return fault("no fewer than 0 multiprocessors can be spared");
   if (epilogue != GemmEpilogue::None && beta != 0)
     return fault("an epilogue needs beta = 0");
   return absl::OkStatus();

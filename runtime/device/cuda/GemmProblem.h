@@ -30,12 +30,11 @@ struct GemmProblem {
   // Bytes that addresses are multiples of, see alignmentOf.
   int64_t alignA = 16, alignB = 16, alignC = 16;
   int64_t alignBias = 16, alignAux = 16; // 16 without such an operand
-  int64_t spared = 0; // multiprocessors that others run on meanwhile
 
   /// Everything that the choice of an algorithm depends on, so not alpha, and
   /// of beta only whether it is 0:
   ///   "bf16 bf16 NT m 8192 n 3072 k 768 ld 768 768 3072 batch 1 0 0 0 beta 0
-  ///    bias_gelu align 16 16 16 16 16 spared 0"
+  ///    bias_gelu align 16 16 16 16 16"
   std::string key() const;
   /// The problem of a key, with alpha 1. InvalidArgument for other text.
   static absl::StatusOr<GemmProblem> fromKey(absl::string_view key);

@@ -47,21 +47,11 @@ GemmProblem gemmProblem(const plan::Gemm &op,
   problem.alignA = alignmentOf(op.a(), rankClass);
   problem.alignB = alignmentOf(op.b(), rankClass);
   problem.alignC = alignmentOf(op.c(), rankClass);
-  problem.spared = op.beside_messages() ? kMessageBlocks : 0;
   if (problem.hasBias())
     problem.alignBias = alignmentOf(op.bias(), rankClass);
   if (problem.hasAux())
     problem.alignAux = alignmentOf(op.aux(), rankClass);
   return problem;
-}
-
-bool hasProductsBesideMessages(const plan::Plan &plan) {
-  for (const plan::RankClass &rankClass : plan.classes())
-    for (const plan::Program &program : rankClass.programs())
-      for (const plan::Instruction &instruction : program.instructions())
-        if (instruction.gemm().beside_messages())
-          return true;
-  return false;
 }
 
 absl::Status PlanGemms::open(const plan::Plan &plan, bool allowTf32) {

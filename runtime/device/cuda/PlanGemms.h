@@ -12,13 +12,6 @@
 
 namespace orrery::runtime::cuda {
 
-/// Multiprocessors that a product beside messages leaves to them: the most
-/// blocks that such a message has.
-inline constexpr int kMessageBlocks = 16;
-
-/// Whether products of the plan run beside messages.
-bool hasProductsBesideMessages(const plan::Plan &plan);
-
 /// The product apart from its addresses, which keep the alignment that offsets
 /// and slots have in the class's arena.
 GemmProblem gemmProblem(const plan::Gemm &op, const plan::RankClass &rankClass);

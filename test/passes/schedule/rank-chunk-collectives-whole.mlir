@@ -1,25 +1,5 @@
-// RUN: orrery-opt "--rank-chunk-collectives=pieces=4 min-bytes=0 multiprocessors=0" %s | FileCheck %s
-// RUN: orrery-opt "--rank-chunk-collectives=pieces=4 min-bytes=0" %s | FileCheck %s --check-prefix=SMALL
-// RUN: orrery-opt "--rank-chunk-collectives=pieces=4 min-bytes=65536 multiprocessors=0" %s | FileCheck %s --check-prefix=BYTES
-// RUN: orrery-opt "--rank-chunk-collectives=pieces=4 min-bytes=65536 multiprocessors=3" %s | FileCheck %s --check-prefix=WAVES
+// RUN: orrery-opt "--rank-chunk-collectives=pieces=4" %s | FileCheck %s
 // What stays whole: collectives beside their products, in pieces elsewhere.
-
-// The product's 16 blocks of 128 x 256 leave most of 132 multiprocessors idle;
-// pieces would take as long each.
-// SMALL-LABEL: rank.program @forward
-// SMALL: all_gather {{.*}} memref<512x128xf32>, memref<1024x128xf32>
-// SMALL-LABEL: rank.program @evaluate
-
-// 512 KiB in pieces of at least 64 KiB.
-// BYTES-LABEL: rank.program @forward
-// BYTES-COUNT-4: all_gather {{.*}} memref<1x128x128xf32>, memref<2x128x128xf32, strided<[65536, 128, 1]>>
-// BYTES-COUNT-4: rank.gemm {{.*}} m = 128 : i64, n = 512 : i64
-// BYTES-LABEL: rank.program @evaluate
-// On 3 multiprocessors the whole is 5 1/3 waves of 3 blocks, 4 pieces are 4
-// times 2, 2 pieces twice 3; 3 pieces do not divide the rows.
-// WAVES-LABEL: rank.program @forward
-// WAVES-COUNT-2: rank.gemm {{.*}} m = 256 : i64, n = 512 : i64
-// WAVES-LABEL: rank.program @evaluate
 
 module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 2>} {
   rank.communicator @tp {axes = ["tp"]}
@@ -38,6 +18,9 @@ module attributes {dfg.mesh = #dfg.mesh<pp = 1, dp = 1, tp = 2>} {
     rank.buffer work @sum : memref<512x128xf32> {slots = 1 : i64}
     rank.buffer work @sum2 : memref<512x128xf32> {slots = 1 : i64}
 
+    // CHECK-LABEL: rank.program @forward
+    // CHECK-COUNT-4: all_gather {{.*}} memref<1x128x128xf32>, memref<2x128x128xf32, strided<[65536, 128, 1]>>
+    // CHECK-COUNT-4: rank.gemm {{.*}} m = 128 : i64, n = 512 : i64
     rank.program @forward {
       %part = rank.view @part at 0 : memref<512x128xf32>
       rank.fill %part {value = 1.0 : f64} : memref<512x128xf32>

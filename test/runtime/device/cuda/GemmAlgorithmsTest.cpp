@@ -25,7 +25,7 @@ GemmProblem aProblem() {
 TEST(GemmProblem, IsAKey) {
   EXPECT_EQ(aProblem().key(),
             "bf16 bf16 NT m 8192 n 3072 k 768 ld 768 768 3072 batch 1 0 0 0 "
-            "beta 0 bias_gelu align 16 16 16 16 16 spared 0");
+            "beta 0 bias_gelu align 16 16 16 16 16");
 }
 
 TEST(GemmProblem, ComesBackFromItsKey) {
@@ -38,7 +38,6 @@ TEST(GemmProblem, ComesBackFromItsKey) {
   p.batch = 3, p.strideA = 9, p.strideB = 0, p.strideC = 8192 * 3073;
   p.beta = 1;
   p.alignA = 2, p.alignB = 4, p.alignC = 4;
-  p.spared = 16;
   EXPECT_EQ(*GemmProblem::fromKey(p.key()), p);
 }
 
