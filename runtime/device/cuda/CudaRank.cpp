@@ -178,6 +178,7 @@ absl::Status CudaRank::chooseGemms() {
 absl::Status CudaRank::shareGemms() { return gemms.share(factory.world()); }
 
 absl::Status CudaRank::prepare() {
+  cudnn.setDeviceBytes(ledger.total());
   PrepareContext context = {rank,     kernels, lanes, groups,
                             channels, keys,    gemms, cudnn};
   for (const plan::Program &program : rank.rankClass->programs()) {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/device/cuda/CudnnAttention.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -12,12 +13,18 @@ namespace orrery::runtime::cuda {
 
 class CudnnOnDemand {
 public:
+  /// Before get(): larger parts of a gradient are faster, so that it gets 2 %
+  /// of the GPU's memory, and 1 GiB at least.
+  void setDeviceBytes(int64_t bytes) {
+    options.matrixBytes = std::max(options.matrixBytes, bytes / 50);
+  }
+
   /// Null where cuDNN cannot be used; why() says the reason.
   CudnnAttention *get() {
     if (!tried) {
       tried = true;
       absl::StatusOr<std::unique_ptr<CudnnAttention>> opened =
-          CudnnAttention::create({});
+          CudnnAttention::create(options);
       if (opened.ok())
         cudnn = *std::move(opened);
       else
@@ -42,6 +49,7 @@ public:
   }
 
 private:
+  CudnnOptions options;
   bool tried = false;
   std::unique_ptr<CudnnAttention> cudnn;
   std::string reason;
