@@ -10,8 +10,7 @@ namespace orrery::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 512;
-// Few multiprocessors fill the links with writes, reads take more.
-constexpr int64_t kSendBlocks = 32, kSumBlocks = 132;
+constexpr int64_t kMostBlocks = 132;
 constexpr int kInFlight = 8; // packs of a thread
 
 __global__ void meet(PeerFlags flags) {
@@ -163,7 +162,7 @@ template <typename T, int N, bool Max>
 cudaError_t launchSum(const PeerPlaces &parts, T *out, int64_t count,
                       cudaStream_t stream) {
   const int64_t packs = count / N;
-  const int blocks = blocksFor(packs, kSumBlocks);
+  const int blocks = blocksFor(packs, kMostBlocks);
   if (packs == 0)
     return cudaSuccess;
   if (parts.members <= 2)
@@ -208,7 +207,7 @@ cudaError_t launchSend(const uint16_t *in, int64_t distance,
                        const PeerPlaces &to, int64_t count,
                        cudaStream_t stream) {
   const int64_t packs = count / N;
-  const int blocks = blocksFor(packs, kSendBlocks);
+  const int blocks = blocksFor(packs, kMostBlocks);
   if (packs == 0)
     return cudaSuccess;
   if (distance == 0)

@@ -43,6 +43,10 @@ const Option kOptions[] = {
      &Run::profile},
     {"--allow-tf32", "", "let GPUs multiply F32 matrices in TF32", nullptr,
      &Run::allowTf32},
+    {"--nondeterministic", "",
+     "on GPUs: attention's gradient is faster, and another in its last bits "
+     "in every run",
+     nullptr, &Run::nondeterministic},
     {"--no-peer-memory", "", "between GPUs: all messages go through NCCL",
      nullptr, &Run::noPeerMemory},
 };

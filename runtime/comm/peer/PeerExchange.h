@@ -26,10 +26,12 @@ public:
 
   /// `memory` must outlive it. `number`: of the group, below those of
   /// PeerMemory::open; `ranks`: world ranks of the members, at most
-  /// kMaxMembers, `self` this one's place.
+  /// kMaxMembers, `self` this one's place. `beside`: gathers go by the copy
+  /// engines, which leave the multiprocessors to what runs beside them.
   PeerExchange(const PeerMemory &memory, int number, std::vector<int32_t> ranks,
-               int self)
-      : memory(&memory), number(number), ranks(std::move(ranks)), self(self) {}
+               int self, bool beside = false)
+      : memory(&memory), number(number), ranks(std::move(ranks)), self(self),
+        beside(beside) {}
 
   /// `bytes` at in + m * inDistance of this member come to out + self *
   /// outDistance of member m, of all members; distances in bytes. The own part
@@ -55,6 +57,7 @@ private:
   int number;
   std::vector<int32_t> ranks;
   int self;
+  bool beside;
 };
 
 } // namespace orrery::runtime

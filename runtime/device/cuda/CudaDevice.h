@@ -13,6 +13,8 @@ namespace orrery::runtime {
 
 struct CudaOptions {
   bool allowTf32 = false; // of F32 matrix products
+  // The gradient of cuDNN's attention is the same in every run; else faster.
+  bool deterministic = true;
   // Ranks of a host use each other's memory where they can.
   bool peerMemory = true;
   // File in which the choice of matrix products is kept from one run to the

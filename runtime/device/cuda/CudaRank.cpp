@@ -106,6 +106,7 @@ absl::Status CudaRank::createGroups() {
 // run one program on one layout of memory, so that a place here is the same
 // place there: ranks of one stage.
 absl::Status CudaRank::openPeers() {
+  besideGroups = groups;
   if (factory.size() == 1)
     return absl::OkStatus();
   std::vector<std::vector<int32_t>> members(groups.size());
@@ -142,8 +143,10 @@ absl::Status CudaRank::openPeers() {
       return status;
     if (missing > 0)
       continue;
-    groups[g]->usePeers(PeerExchange(peers, static_cast<int>(g), members[g],
-                                     groups[g]->rank()));
+    for (auto [group, beside] :
+         {std::pair(&groups[g], false), {&besideGroups[g], true}})
+      (*group)->usePeers(PeerExchange(peers, static_cast<int>(g), members[g],
+                                      (*group)->rank(), beside));
     reached.insert(reached.end(), members[g].begin(), members[g].end());
   }
   std::erase(reached, rank.rank);
@@ -178,8 +181,8 @@ absl::Status CudaRank::chooseGemms() {
 absl::Status CudaRank::shareGemms() { return gemms.share(factory.world()); }
 
 absl::Status CudaRank::prepare() {
-  cudnn.setDeviceBytes(ledger.total());
-  PrepareContext context = {rank,     kernels, lanes, groups,
+  cudnn.configure(options.deterministic, ledger.total());
+  PrepareContext context = {rank,     kernels, lanes, groups, besideGroups,
                             channels, keys,    gemms, cudnn};
   for (const plan::Program &program : rank.rankClass->programs()) {
     absl::StatusOr<PreparedProgram> prepared = prepareProgram(program, context);

@@ -13,10 +13,11 @@ namespace orrery::runtime::cuda {
 
 class CudnnOnDemand {
 public:
-  /// Before get(): larger parts of a gradient are faster, so that it gets 2 %
-  /// of the GPU's memory, and 1 GiB at least.
-  void setDeviceBytes(int64_t bytes) {
-    options.matrixBytes = std::max(options.matrixBytes, bytes / 50);
+  /// Before get(). Larger parts of a deterministic gradient are faster, so that
+  /// it gets 2 % of the GPU's memory, and 1 GiB at least.
+  void configure(bool deterministic, int64_t deviceBytes) {
+    options.deterministic = deterministic;
+    options.matrixBytes = std::max(options.matrixBytes, deviceBytes / 50);
   }
 
   /// Null where cuDNN cannot be used; why() says the reason.

@@ -78,7 +78,8 @@ Prepared prepareKind(const plan::Instruction &instruction,
   case plan::Instruction::kFlatReduce:
     return prepareFlatReduce(instruction.flat_reduce(), context);
   case plan::Instruction::kCollective:
-    return prepareCollective(instruction.collective(), context);
+    return prepareCollective(instruction.collective(),
+                             instruction.stream() != 0, context);
   case plan::Instruction::kSend:
     return prepareTransfer(instruction.send(), true, context);
   case plan::Instruction::kReceive:

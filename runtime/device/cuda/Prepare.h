@@ -42,6 +42,7 @@ struct PrepareContext {
   const Lanes &lanes;
   // By index into Plan.communicators; nothing where the rank is in no group.
   const std::vector<std::optional<DeviceGroup>> &groups;
+  const std::vector<std::optional<DeviceGroup>> &besideGroups;
   const std::vector<PeerChannel> &channels; // as Lanes::channels
   StepKeys &keys;
   PlanGemms &gemms;
@@ -79,7 +80,8 @@ Prepared prepareEmbeddingGrad(const plan::EmbeddingGrad &op,
                               PrepareContext &context);
 Prepared prepareColumnSum(const plan::ColumnSum &op, PrepareContext &context);
 Prepared prepareFlatReduce(const plan::FlatReduce &op, PrepareContext &context);
-Prepared prepareCollective(const plan::Collective &op, PrepareContext &context);
+Prepared prepareCollective(const plan::Collective &op, bool beside,
+                           PrepareContext &context);
 Prepared prepareTransfer(const plan::Transfer &op, bool send,
                          PrepareContext &context);
 Prepared prepareCopy(const plan::Copy &op, PrepareContext &context);

@@ -37,9 +37,10 @@ Prepared prepareSlice(const plan::Collective &op, int member,
 
 } // namespace
 
-Prepared prepareCollective(const plan::Collective &op,
+Prepared prepareCollective(const plan::Collective &op, bool beside,
                            PrepareContext &context) {
-  const std::optional<DeviceGroup> &group = context.groups[op.communicator()];
+  const std::optional<DeviceGroup> &group =
+      (beside ? context.besideGroups : context.groups)[op.communicator()];
   if (!group)
     return absl::InvalidArgumentError(
         absl::StrCat("rank ", context.rank.rank,
