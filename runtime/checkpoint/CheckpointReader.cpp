@@ -89,7 +89,7 @@ void ArenaLoader::fill() const {
   for (const ParameterShard &shard : shards) {
     std::string source = weightSource(shard);
     if (stored.find(source)->shape != shard.globalShape)
-      initializeShard(rank, shard, arena);
+      initializeShard(rank, shard, bucketOf(shard).weight(), arena);
     readInto(source, shard, bucketOf(shard).weight());
   }
   resetOptimizerState(rank, arena);

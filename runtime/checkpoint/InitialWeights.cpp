@@ -11,6 +11,8 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <optional>
+#include <string_view>
 
 namespace orrery::runtime {
 
@@ -18,12 +20,38 @@ namespace {
 
 // Pieces for threads: many gigabytes are zeroed, or first touched, here.
 constexpr int64_t kPiece = 1 << 22;
+constexpr std::string_view kMaster = "master";
 
 void zeroBytes(std::byte *begin, int64_t bytes) {
 #pragma omp parallel for schedule(static)
   for (int64_t first = 0; first < bytes; first += kPiece)
     std::memset(begin + first, 0,
                 static_cast<size_t>(std::min(kPiece, bytes - first)));
+}
+
+// The buffer of a bucket's unrounded weights, where it has them.
+std::optional<uint32_t> mastersOf(const plan::Bucket &bucket) {
+  for (const plan::Bucket::State &state : bucket.states())
+    if (state.name() == kMaster)
+      return state.buffer();
+  return std::nullopt;
+}
+
+// All elements of a bucket, of one of its buffers in another.
+void convertBucket(const RankPlan &rank, const plan::Bucket &bucket,
+                   uint32_t from, uint32_t to, std::byte *arena) {
+  const plan::Buffer &source = rank.rankClass->buffers(static_cast<int>(from));
+  const plan::Buffer &target = rank.rankClass->buffers(static_cast<int>(to));
+  const int64_t elements = static_cast<int64_t>(bucket.elements());
+#pragma omp parallel for schedule(static)
+  for (int64_t first = 0; first < elements; first += kPiece)
+    convertElements(
+        arena + source.offset() +
+            static_cast<uint64_t>(first * elementBytes(source.type())),
+        source.type(),
+        arena + target.offset() +
+            static_cast<uint64_t>(first * elementBytes(target.type())),
+        target.type(), std::min(kPiece, elements - first));
 }
 
 } // namespace
@@ -45,12 +73,10 @@ float initialValue(const plan::Initializer &init, uint64_t key,
 }
 
 void initializeShard(const RankPlan &rank, const ParameterShard &shard,
-                     std::byte *arena) {
-  const plan::Bucket &bucket =
-      rank.rankClass->buckets(static_cast<int>(shard.parameter->bucket()));
-  plan::ElementType type =
-      rank.rankClass->buffers(static_cast<int>(bucket.weight())).type();
-  std::byte *to = shardAddress(rank, shard, bucket.weight(), arena);
+                     uint32_t buffer, std::byte *arena) {
+  const plan::ElementType type =
+      rank.rankClass->buffers(static_cast<int>(buffer)).type();
+  std::byte *to = shardAddress(rank, shard, buffer, arena);
   uint64_t key = randomKey(rank.plan->job().train().seed(), shard.name, 0);
   const Box &box = shard.box;
   size_t dims = box.shape.size();
@@ -96,36 +122,29 @@ void zeroBuckets(const RankPlan &rank, std::byte *arena) {
 }
 
 void resetOptimizerState(const RankPlan &rank, std::byte *arena) {
-  for (const plan::Bucket &bucket : rank.rankClass->buckets()) {
-    const plan::Buffer &weight =
-        rank.rankClass->buffers(static_cast<int>(bucket.weight()));
+  for (const plan::Bucket &bucket : rank.rankClass->buckets())
     for (const plan::Bucket::State &state : bucket.states()) {
       const plan::Buffer &buffer =
           rank.rankClass->buffers(static_cast<int>(state.buffer()));
-      if (state.name() != "master") {
+      if (state.name() == kMaster)
+        convertBucket(rank, bucket, bucket.weight(), state.buffer(), arena);
+      else
         zeroBytes(arena + buffer.offset(),
                   static_cast<int64_t>(buffer.bytes()));
-        continue;
-      }
-      const int64_t elements = static_cast<int64_t>(bucket.elements());
-      const int64_t from = elementBytes(weight.type()),
-                    to = elementBytes(buffer.type());
-#pragma omp parallel for schedule(static)
-      for (int64_t first = 0; first < elements; first += kPiece)
-        convertElements(
-            arena + weight.offset() + static_cast<uint64_t>(first * from),
-            weight.type(),
-            arena + buffer.offset() + static_cast<uint64_t>(first * to),
-            buffer.type(), std::min(kPiece, elements - first));
     }
-  }
 }
 
 void initializeWeights(const RankPlan &rank, std::byte *arena) {
   zeroBuckets(rank, arena);
-  for (const ParameterShard &shard : shardsOf(rank))
-    initializeShard(rank, shard, arena);
-  resetOptimizerState(rank, arena);
+  for (const ParameterShard &shard : shardsOf(rank)) {
+    const plan::Bucket &bucket =
+        rank.rankClass->buckets(static_cast<int>(shard.parameter->bucket()));
+    initializeShard(rank, shard, mastersOf(bucket).value_or(bucket.weight()),
+                    arena);
+  }
+  for (const plan::Bucket &bucket : rank.rankClass->buckets())
+    if (std::optional<uint32_t> masters = mastersOf(bucket))
+      convertBucket(rank, bucket, *masters, bucket.weight(), arena);
 }
 
 } // namespace orrery::runtime

@@ -24,17 +24,19 @@ double normalVariate(uint64_t key, uint64_t index);
 float initialValue(const plan::Initializer &init, uint64_t key, uint64_t index);
 
 /// Sets weights, gradients and optimizer state of every bucket of the rank to
-/// their values before the first step: weights as their initializers say,
-/// `master` states equal to the stored weights, everything else and the
-/// padding zero. `arena` has member->arena_bytes() bytes.
-/// Requires a plan that passed checkPlan, and so cannot fail.
+/// their values before the first step: weights as their initializers say, in
+/// `master` states not rounded to the weights' type (a first step may be
+/// smaller than the rounding), everything else and the padding zero. `arena`
+/// has member->arena_bytes() bytes. Requires a plan that passed checkPlan, and
+/// so cannot fail.
 void initializeWeights(const RankPlan &rank, std::byte *arena);
 
 // Its parts, which loading needs one by one.
 
-/// Sets the weights of one shard to their initial values.
+/// Sets one shard to its initial values, in `buffer`: of its bucket's weights
+/// or of a state.
 void initializeShard(const RankPlan &rank, const ParameterShard &shard,
-                     std::byte *arena);
+                     uint32_t buffer, std::byte *arena);
 
 /// Sets every weight, gradient and optimizer buffer of the rank to zero.
 void zeroBuckets(const RankPlan &rank, std::byte *arena);

@@ -92,17 +92,17 @@ TEST(InitialWeights, AreFunctionsOfNameAndGlobalIndex) {
   EXPECT_NE(tensors.at("layers.2.row"), row);
 }
 
-TEST(InitialWeights, MakeMastersOfTheRoundedWeights) {
+TEST(InitialWeights, RoundTheMasters) {
   ToyRun run({.tp = 2, .is16Bit = true});
   run.start();
   bool agree;
   Tensors tensors = run.gather(agree);
   uint64_t key = randomKey(1234, "layers.0.row", 0);
-  EXPECT_EQ(tensors.at("optimizer.master.layers.0.row"),
-            tensors.at("layers.0.row"));
-  EXPECT_EQ(tensors.at("layers.0.row")[5],
-            floatFromBfloat16(bfloat16FromFloat(
-                static_cast<float>(0.02 * normalVariate(key, 5)))));
+  const auto drawn = static_cast<float>(0.02 * normalVariate(key, 5));
+  EXPECT_EQ(tensors.at("optimizer.master.layers.0.row")[5], drawn);
+  const float rounded = floatFromBfloat16(bfloat16FromFloat(drawn));
+  EXPECT_NE(rounded, drawn);
+  EXPECT_EQ(tensors.at("layers.0.row")[5], rounded);
 }
 
 TEST(InitialWeights, ZeroGradientsStatesAndPadding) {
