@@ -9,7 +9,8 @@
 // Low matrices are one chunk, and narrow tiles make work for many
 // multiprocessors; of others there are as many blocks as run at once, and a
 // second launch adds a column's chunks in the same way. What is cut where
-// depends on the sizes alone.
+// depends on the sizes and the alignment of one matrix alone: others of a call
+// are layers of the same grid, each with scratch of its own.
 #include "kernels/cuda/Elements.cuh"
 #include "kernels/cuda/Reductions.h"
 
@@ -70,9 +71,10 @@ Partition cut(const ColumnSumArguments &a, int columnsPerThread,
   return p;
 }
 
+// Of the block's matrix.
 __device__ void writeColumn(const ColumnSumArguments &a, int64_t column,
                             double sum) {
-  float *to = a.out + column * a.outStride;
+  float *to = a.sums[blockIdx.z].out + column * a.outStride;
   *to = static_cast<float>(a.accumulate ? *to + sum : sum);
 }
 
@@ -119,20 +121,20 @@ __device__ void addRows(const T *__restrict__ from, int count, int64_t step,
   }
 }
 
-// `N` columns a thread. Sums of chunks go to partial[chunk, column], or to the
-// output where there is one chunk.
+// `N` columns a thread. Sums of chunks go to partial[matrix, chunk, column], or
+// to the output where there is one chunk.
 template <typename T, int N>
 __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
-    sumChunks(const ColumnSumArguments a, int64_t rowsPerChunk,
-              float *partial) {
+    sumChunks(const __grid_constant__ ColumnSumArguments a,
+              int64_t rowsPerChunk, float *partial) {
   const int64_t column =
       (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * N;
   const bool inside = column < a.columns;
   const int64_t begin = blockIdx.y * rowsPerChunk + threadIdx.y;
   const int64_t end = min(a.rows, (blockIdx.y + 1) * rowsPerChunk);
   const int64_t step = blockDim.y * a.rowStride;
-  const T *from = static_cast<const T *>(a.in) + begin * a.rowStride +
-                  column * a.columnStride;
+  const T *from = static_cast<const T *>(a.sums[blockIdx.z].in) +
+                  begin * a.rowStride + column * a.columnStride;
   int64_t left = inside && begin < end ? (end - begin - 1) / blockDim.y + 1 : 0;
   double totals[N] = {};
   for (; left > 0; left -= kRun, from += kRun * step) {
@@ -145,19 +147,21 @@ __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
   sumOverY(totals);
   if (threadIdx.y > 0 || !inside)
     return;
+  partial +=
+      (static_cast<int64_t>(blockIdx.z) * gridDim.y + blockIdx.y) * a.columns;
 #pragma unroll
   for (int c = 0; c < N; ++c)
     if (gridDim.y == 1)
       writeColumn(a, column + c, totals[c]);
     else
-      partial[blockIdx.y * a.columns + column + c] =
-          static_cast<float>(totals[c]);
+      partial[column + c] = static_cast<float>(totals[c]);
 }
 
-__global__ void sumPartials(const ColumnSumArguments a, const float *partial,
-                            int chunks) {
+__global__ void sumPartials(const __grid_constant__ ColumnSumArguments a,
+                            const float *partial, int chunks) {
   const int64_t column =
       static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  partial += static_cast<int64_t>(blockIdx.z) * chunks * a.columns;
   double sum[1] = {};
   if (column < a.columns)
 #pragma unroll 8
@@ -173,39 +177,55 @@ cudaError_t launch(const ColumnSumArguments &a, float *partial,
                    cudaStream_t stream) {
   const Partition p = cut(a, N, N * sizeof(T));
   const dim3 block(p.lanes, p.rowLanes);
-  sumChunks<T, N><<<dim3(p.tiles, p.chunks), block, 0, stream>>>(
+  sumChunks<T, N><<<dim3(p.tiles, p.chunks, a.count), block, 0, stream>>>(
       a, p.rowsPerChunk, partial);
   if (p.chunks > 1)
-    sumPartials<<<(a.columns + 31) / 32, dim3(32, kThreads / 32), 0, stream>>>(
+    sumPartials<<<dim3((a.columns + 31) / 32, 1, a.count),
+                  dim3(32, kThreads / 32), 0, stream>>>(
         a, partial, static_cast<int>(p.chunks));
   return cudaGetLastError();
 }
 
+template <typename T> bool isPacked(const ColumnSumArguments &a, int which) {
+  const int64_t size = sizeof(T), rowBytes = a.rows > 1 ? a.rowStride : 0;
+  return a.columnStride == 1 && CommonAlignment()
+                                        .add(a.sums[which].in)
+                                        .add(rowBytes * size)
+                                        .add(a.columns * size)
+                                        .bytes() == 16;
+}
+
 } // namespace
 
-int64_t columnSumScratchBytes(int64_t rows, int64_t columns) {
+int64_t columnSumScratchBytes(int64_t rows, int64_t columns, int count) {
   const int64_t chunks = (rows + kMinRowsPerChunk - 1) / kMinRowsPerChunk;
-  return (chunks < kMaxChunks ? chunks : kMaxChunks) * columns * sizeof(float);
+  return (chunks < kMaxChunks ? chunks : kMaxChunks) * columns * count *
+         static_cast<int64_t>(sizeof(float));
 }
 
 cudaError_t columnSum(ElementType type, const ColumnSumArguments &a,
                       void *scratch, cudaStream_t stream) {
-  if (a.columns > INT32_MAX)
+  if (a.columns > INT32_MAX || a.count > kMaxColumnSums)
     return cudaErrorInvalidValue;
   if (a.columns == 0)
     return cudaSuccess;
   return withFloatType(type, [&](auto element) {
     using T = decltype(element);
-    const int64_t size = sizeof(T), rowBytes = a.rows > 1 ? a.rowStride : 0;
-    const int alignment = CommonAlignment()
-                              .add(a.in)
-                              .add(rowBytes * size)
-                              .add(a.columns * size)
-                              .bytes();
+    // How a matrix is cut, and so the order of its sums, depends on what a
+    // thread loads at once.
+    ColumnSumArguments packed = a, others = a;
+    packed.count = others.count = 0;
+    for (int i = 0; i < a.count; ++i) {
+      ColumnSumArguments &to = isPacked<T>(a, i) ? packed : others;
+      to.sums[to.count++] = a.sums[i];
+    }
     float *partial = static_cast<float *>(scratch);
-    return a.columnStride == 1 && alignment == 16
-               ? launch<T, kPackSize<T>>(a, partial, stream)
-               : launch<T, 1>(a, partial, stream);
+    cudaError_t error = cudaSuccess;
+    if (packed.count > 0)
+      error = launch<T, kPackSize<T>>(packed, partial, stream);
+    if (others.count > 0 && error == cudaSuccess)
+      error = launch<T, 1>(others, partial, stream);
+    return error;
   });
 }
 

@@ -10,22 +10,35 @@
 
 namespace orrery::kernels::cuda {
 
+constexpr int kMaxColumnSums = 4; // in one call
+
+/// For each of the first `count` matrices of one shape:
 /// out[c * outStride] (+)= sum over r of in[r * rowStride + c * columnStride].
+/// No output overlaps another one or a matrix.
 struct ColumnSumArguments {
-  const void *in = nullptr;
+  struct Sum {
+    const void *in = nullptr;
+    float *out = nullptr;
+  };
+
+  Sum sums[kMaxColumnSums];
+  int count = 1;
   int64_t rows = 0, columns = 0;
   int64_t rowStride = 0, columnStride = 1;
-  float *out = nullptr;
   int64_t outStride = 1;
   bool accumulate = false;
 };
 
-/// Bytes that columnSum needs; at most 1 KiB a column.
-int64_t columnSumScratchBytes(int64_t rows, int64_t columns);
+/// Bytes that columnSum needs; at most 1 KiB a column of each of the `count`
+/// matrices.
+int64_t columnSumScratchBytes(int64_t rows, int64_t columns, int count = 1);
 
 /// `type` is that of in: F32, F16 or BF16. At most 64 rows are summed in F32,
-/// those sums in F64. Fast where columnStride is 1 and rows are multiples of 16
-/// bytes apart and wide. Up to 2^31 - 1 columns. `scratch` is a multiple of 4.
+/// those sums in F64; a matrix's sums have the bits that they have alone. Fast
+/// where columnStride is 1 and rows are multiples of 16 bytes apart and wide;
+/// then one launch does all matrices that begin at multiples of 16 bytes, and
+/// another the rest. Up to 2^31 - 1 columns. `scratch` is a multiple of 4.
+/// cudaErrorInvalidValue if there are more columns or more matrices than that.
 cudaError_t columnSum(ElementType type, const ColumnSumArguments &arguments,
                       void *scratch, cudaStream_t stream);
 

@@ -5,6 +5,10 @@
 #include "absl/strings/str_join.h"
 #include "kernels/cuda/Reductions.h"
 #include "runtime/device/InstructionFacts.h"
+#include "runtime/device/cuda/ColumnSumRuns.h"
+
+#include <array>
+#include <utility>
 
 namespace orrery::runtime::cuda {
 namespace {
@@ -58,8 +62,12 @@ private:
   std::vector<void *> parameters;
 };
 
-Prepared prepareKind(const plan::Instruction &instruction,
-                     PrepareContext &context) {
+// What the first instruction of a run does: all of the run, or of none nothing.
+Prepared prepareRun(std::span<const plan::Instruction *const> run,
+                    PrepareContext &context) {
+  if (run.empty())
+    return makeOperation(0, [](const Site &) { return cudaSuccess; });
+  const plan::Instruction &instruction = *run.front();
   switch (instruction.kind_case()) {
   case plan::Instruction::kLaunch:
     return prepareLaunch(instruction.launch(), context);
@@ -74,7 +82,7 @@ Prepared prepareKind(const plan::Instruction &instruction,
   case plan::Instruction::kEmbeddingGrad:
     return prepareEmbeddingGrad(instruction.embedding_grad(), context);
   case plan::Instruction::kColumnSum:
-    return prepareColumnSum(instruction.column_sum(), context);
+    return prepareColumnSums(run, context);
   case plan::Instruction::kFlatReduce:
     return prepareFlatReduce(instruction.flat_reduce(), context);
   case plan::Instruction::kCollective:
@@ -127,23 +135,30 @@ Prepared prepareLaunch(const plan::Launch &op, PrepareContext &context) {
       kernel, op.rows(), std::move(buffers), std::move(scalars));
 }
 
-Prepared prepareColumnSum(const plan::ColumnSum &op, PrepareContext &context) {
+Prepared prepareColumnSums(std::span<const plan::Instruction *const> run,
+                           PrepareContext &context) {
+  const plan::ColumnSum &op = run.front()->column_sum();
   const plan::View &in = op.in();
-  const int last = op.out().shape_size() - 1;
   kernels::cuda::ColumnSumArguments arguments;
   arguments.rows = in.shape(0);
   arguments.columns = in.shape(1);
   arguments.rowStride = in.strides(0);
   arguments.columnStride = in.strides(1);
-  arguments.outStride = last >= 0 ? op.out().strides(last) : 1;
+  arguments.outStride = outStrideOf(op);
   arguments.accumulate = op.accumulate();
+  arguments.count = static_cast<int>(run.size());
+  std::array<std::pair<Place, Place>, kernels::cuda::kMaxColumnSums> places;
+  for (size_t i = 0; i < run.size(); ++i)
+    places[i] = {context.place(run[i]->column_sum().in()),
+                 context.place(run[i]->column_sum().out())};
   return makeOperation(
-      kernels::cuda::columnSumScratchBytes(in.shape(0), in.shape(1)),
-      [type = kernelType(in), from = context.place(in),
-       to = context.place(op.out()), arguments](const Site &site) mutable {
-        arguments.in = from.in(site.arena, site.microbatch);
-        arguments.out =
-            reinterpret_cast<float *>(to.in(site.arena, site.microbatch));
+      kernels::cuda::columnSumScratchBytes(in.shape(0), in.shape(1),
+                                           arguments.count),
+      [type = kernelType(in), places, arguments](const Site &site) mutable {
+        for (size_t i = 0; i < static_cast<size_t>(arguments.count); ++i)
+          arguments.sums[i] = {places[i].first.in(site.arena, site.microbatch),
+                               reinterpret_cast<float *>(places[i].second.in(
+                                   site.arena, site.microbatch))};
         return kernels::cuda::columnSum(type, arguments, site.scratch,
                                         site.stream);
       });
@@ -174,21 +189,29 @@ absl::StatusOr<PreparedProgram> prepareProgram(const plan::Program &program,
                                                PrepareContext &context) {
   PreparedProgram prepared;
   prepared.name = program.name();
-  for (const plan::Instruction &instruction : program.instructions()) {
-    Prepared operation = prepareKind(instruction, context);
+  const std::vector<int> counts = columnSumRuns(program, context.rank);
+  for (int i = 0; i < program.instructions_size(); ++i) {
+    const plan::Instruction &instruction = program.instructions(i);
+    const std::span<const plan::Instruction *const> run(
+        program.instructions().data() + i,
+        static_cast<size_t>(counts[static_cast<size_t>(i)]));
+    Prepared operation = prepareRun(run, context);
     if (!operation.ok())
       return absl::Status(
           operation.status().code(),
           absl::StrCat("rank ", context.rank.rank, ", class '",
                        context.rank.rankClass->name(), "', program '",
-                       program.name(), "', instruction ",
-                       prepared.instructions.size(), " (",
+                       program.name(), "', instruction ", i, " (",
                        kindName(instruction), " '", instruction.label(),
                        "'): ", operation.status().message()));
+    uint64_t flops = 0, bytes = 0;
+    for (const plan::Instruction *done : run) {
+      flops += done->flops();
+      bytes += operandBytes(*done);
+    }
     prepared.instructions.push_back(
         {labelOf(instruction, *context.rank.member), kindName(instruction),
-         instruction.flops(), operandBytes(instruction),
-         context.lanes.laneOf(instruction),
+         flops, bytes, context.lanes.laneOf(instruction),
          instruction.has_send() || instruction.has_receive(),
          instruction.has_collective() &&
              instruction.collective().op() != plan::Collective::ALL_SLICE,

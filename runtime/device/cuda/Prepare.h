@@ -16,6 +16,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct PreparedInstruction {
 
 struct PreparedProgram {
   std::string name;
+  // As in the plan. Of column sums that one launch does, the first does all and
+  // has the flops and bytes of all; the others do nothing.
   std::vector<PreparedInstruction> instructions;
 };
 
@@ -78,7 +81,9 @@ Prepared prepareAttentionGrad(const plan::AttentionGrad &op,
 Prepared prepareEmbedding(const plan::Embedding &op, PrepareContext &context);
 Prepared prepareEmbeddingGrad(const plan::EmbeddingGrad &op,
                               PrepareContext &context);
-Prepared prepareColumnSum(const plan::ColumnSum &op, PrepareContext &context);
+/// Of one or more instructions that ColumnSumRuns.h puts together.
+Prepared prepareColumnSums(std::span<const plan::Instruction *const> run,
+                           PrepareContext &context);
 Prepared prepareFlatReduce(const plan::FlatReduce &op, PrepareContext &context);
 Prepared prepareCollective(const plan::Collective &op, bool beside,
                            PrepareContext &context);

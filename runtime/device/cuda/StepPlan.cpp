@@ -1,6 +1,7 @@
 // Walking the timeline with the tracker of conflicts.
 #include "runtime/device/cuda/StepPlan.h"
 
+#include "runtime/device/cuda/ColumnSumRuns.h"
 #include "runtime/device/cuda/ConflictTracker.h"
 #include "runtime/device/cuda/Place.h"
 #include "runtime/plan/InstructionViews.h"
@@ -19,6 +20,7 @@ struct PlacedOperand {
 struct PlacedInstruction {
   int lane = 0;
   bool receive = false, lastRunOnly = false;
+  bool elsewhere = false; // an earlier instruction does it, too
   std::vector<PlacedOperand> operands;
 };
 
@@ -39,12 +41,8 @@ bool readsKeys(const plan::Instruction &instruction) {
                      [](const auto &scalar) { return scalar.has_stream(); });
 }
 
-PlacedInstruction placeInstruction(const plan::Instruction &instruction,
-                                   const RankPlan &rank, const Lanes &lanes) {
-  PlacedInstruction placed;
-  placed.lane = lanes.laneOf(instruction);
-  placed.receive = instruction.has_receive();
-  placed.lastRunOnly = instruction.last_run_only();
+void placeOperands(const plan::Instruction &instruction, const RankPlan &rank,
+                   PlacedInstruction &placed) {
   for (const Operand &operand : operandsOf(instruction))
     for (const ByteExtent &extent : extentsOf(*operand.view)) {
       Place place = placeOf(*operand.view, rank);
@@ -59,6 +57,24 @@ PlacedInstruction placeInstruction(const plan::Instruction &instruction,
         {{kCommunicators + instruction.collective().communicator(), 0, 1},
          1,
          true});
+}
+
+std::vector<PlacedInstruction> placeProgram(const plan::Program &program,
+                                            const RankPlan &rank,
+                                            const Lanes &lanes) {
+  const std::vector<int> counts = columnSumRuns(program, rank);
+  std::vector<PlacedInstruction> placed(counts.size());
+  for (size_t i = 0; i < placed.size(); ++i) {
+    const plan::Instruction &instruction =
+        program.instructions(static_cast<int>(i));
+    placed[i].lane = lanes.laneOf(instruction);
+    placed[i].receive = instruction.has_receive();
+    placed[i].lastRunOnly = instruction.last_run_only();
+    placed[i].elsewhere = counts[i] == 0;
+    for (int done = 0; done < counts[i]; ++done)
+      placeOperands(program.instructions(static_cast<int>(i) + done), rank,
+                    placed[i]);
+  }
   return placed;
 }
 
@@ -66,11 +82,8 @@ class Planner {
 public:
   Planner(const RankPlan &rank, const Lanes &lanes)
       : rank(rank), lanes(lanes), tracker(lanes.count()) {
-    for (const plan::Program &program : rank.rankClass->programs()) {
-      std::vector<PlacedInstruction> &placed = programs.emplace_back();
-      for (const plan::Instruction &instruction : program.instructions())
-        placed.push_back(placeInstruction(instruction, rank, lanes));
-    }
+    for (const plan::Program &program : rank.rankClass->programs())
+      programs.push_back(placeProgram(program, rank, lanes));
   }
 
   StepPlan plan(bool train, int64_t microbatches);
@@ -131,7 +144,7 @@ void Planner::addInputs(int64_t microbatch) {
 
 void Planner::addInstruction(const TimelineRun &run, uint32_t instruction) {
   const PlacedInstruction &placed = programs[run.program][instruction];
-  if (placed.lastRunOnly && !run.last)
+  if (placed.elsewhere || (placed.lastRunOnly && !run.last))
     return;
   accesses.clear();
   for (const PlacedOperand &operand : placed.operands) {

@@ -25,7 +25,7 @@ struct StepAction {
   int lane = 0;
   int32_t event = -1;       // number of the event that other lanes wait for
   uint32_t program = 0;     // of the class
-  uint32_t instruction = 0; // of the program
+  uint32_t instruction = 0; // of the program; the first of a run of sums
   int64_t microbatch = 0;
   uint32_t firstWait = 0, waits = 0; // into StepPlan::waits
 };
@@ -48,7 +48,8 @@ struct StepPlan {
 ///   receive  |                  dx0 (posted before F1)    dx1
 ///
 /// An action waits for the latest conflicting ones of other lanes and for no
-/// more (ConflictTracker.h).
+/// more (ConflictTracker.h). A run of column sums (ColumnSumRuns.h) is one
+/// action, with the operands of all.
 StepPlan planStep(const RankPlan &rank, const Lanes &lanes, bool train,
                   int64_t microbatches);
 

@@ -39,10 +39,10 @@ void checkColumnSum(ElementType type, int64_t rows, int64_t columns,
   DeviceArray<unsigned char> scratch(
       cuda::columnSumScratchBytes(rows, columns));
   cuda::ColumnSumArguments a;
-  a.in = in.data();
+  a.sums[0] = {in.data(), static_cast<float *>(out.data())};
   a.rows = rows, a.columns = columns;
   a.rowStride = rowStride, a.columnStride = columnStride;
-  a.out = static_cast<float *>(out.data()), a.outStride = outStride;
+  a.outStride = outStride;
   auto run = [&](bool accumulate) {
     a.accumulate = accumulate;
     EXPECT_CUDA(cuda::columnSum(type, a, scratch.data(), 0));
@@ -96,6 +96,67 @@ TEST(CudaColumnSum, SumsTallMatrices) {
   // More chunks than scratch has: several runs a thread.
   checkColumnSum(ElementType::BF16, 3000001, 1, 1, 1, 0);
   checkColumnSum(ElementType::F32, 300007, 8, 8, 1, 0);
+}
+
+// Sums of several matrices in one call: each has the bits that it has alone.
+void checkTogether(ElementType type, int count, int64_t rows, int64_t columns,
+                   const std::vector<size_t> &before) {
+  SCOPED_TRACE(std::string(elementName(type)) + " " + std::to_string(count) +
+               " of [" + std::to_string(rows) + ", " + std::to_string(columns) +
+               "]");
+  std::vector<FloatArray> in, out, alone;
+  cuda::ColumnSumArguments together;
+  together.count = count;
+  together.rows = rows, together.columns = columns;
+  together.rowStride = columns;
+  DeviceArray<unsigned char> scratch(
+      cuda::columnSumScratchBytes(rows, columns, count));
+  for (int i = 0; i < count; ++i) {
+    in.emplace_back(type, rounded(type, uniform(rows * columns, 5 + i)),
+                    before[i]);
+    for (std::vector<FloatArray> *to : {&out, &alone})
+      to->emplace_back(ElementType::F32, std::vector<float>(columns, NAN));
+    together.sums[i] = {in[i].data(), static_cast<float *>(out[i].data())};
+    cuda::ColumnSumArguments one = together;
+    one.count = 1;
+    one.sums[0] = {in[i].data(), static_cast<float *>(alone[i].data())};
+    EXPECT_CUDA(cuda::columnSum(type, one, scratch.data(), 0));
+  }
+  for (bool accumulate : {false, true}) {
+    together.accumulate = accumulate;
+    EXPECT_CUDA(cuda::columnSum(type, together, scratch.data(), 0));
+    for (int i = 0; i < count; ++i) {
+      SCOPED_TRACE(i);
+      const std::vector<float> sums = out[i].read(), single = alone[i].read();
+      std::vector<double> truth = ref::columnSum(
+          widen(rounded(type, uniform(rows * columns, 5 + i))), columns);
+      if (accumulate)
+        for (double &x : truth)
+          x *= 2;
+      else
+        EXPECT_TRUE(sums == single) << "other bits than alone";
+      expectClose(sums, truth, 1e-6, "sum");
+    }
+  }
+}
+
+TEST(CudaColumnSum, SumsSeveralMatricesAtOnce) {
+  ORRERY_NEED_CUDA();
+  for (ElementType type : kFloatTypes)
+    for (int count : {1, 2, 3, 4})
+      for (int64_t rows : {1, 264, 4099}) // of the last, several chunks
+        for (int64_t columns : {3, 64, 1600}) {
+          checkTogether(type, count, rows, columns, {0, 0, 0, 0});
+          checkTogether(type, count, rows, columns, {1, 0, 3, 0});
+        }
+}
+
+TEST(CudaColumnSum, RefusesTooManyMatrices) {
+  cuda::ColumnSumArguments a;
+  a.count = cuda::kMaxColumnSums + 1;
+  a.rows = a.columns = 1;
+  EXPECT_EQ(cuda::columnSum(ElementType::F32, a, nullptr, nullptr),
+            cudaErrorInvalidValue);
 }
 
 double reduce(FlatReduction what, ElementType type, const FloatArray &in,

@@ -35,6 +35,7 @@ TEST(CudaDevice, KeepsStreamsInOrderAndFeedsEveryMicrobatch) {
 
 TEST(CudaDevice, RunsEveryKindOfKernel) {
   expectGpusLikeCpus(kKernelsPlan, 1, {2, 2});
+  expectGpusLikeCpus(kSumsPlan, 1, {2, 2});
 }
 
 TEST(CudaDevice, MultipliesMatrices) {

@@ -146,6 +146,66 @@ const char *const kPiecesPlan = R"(
   }
 )";
 
+// x [20, 8] goes to a and c (in another order) on stream 1 and to b on stream
+// 2; stream 0 adds the columns of all four to sums of their own, and stream 1
+// those of b and a to t, which stream 2 adds to u.
+const char *const kSumsPlan = R"(
+  mesh { axes { name: "pp" size: 1 } }
+  classes {
+    name: "all"
+    members { stage: 0 slots: 1 arena_bytes: 65536 }
+    buffers { name: "x" kind: WORK offset: 0 bytes: 640 slots: 1 type: F32
+              shape: 160 }
+    buffers { name: "a" kind: WORK offset: 1024 bytes: 640 slots: 1 type: F32
+              shape: 160 }
+    buffers { name: "b" kind: WORK offset: 2048 bytes: 644 slots: 1 type: F32
+              shape: 161 }
+    buffers { name: "c" kind: WORK offset: 3072 bytes: 640 slots: 1 type: F32
+              shape: 160 }
+    buffers { name: "sum a" kind: WEIGHT offset: 4096 bytes: 32 slots: 1
+              type: F32 shape: 8 }
+    buffers { name: "sum b" kind: WEIGHT offset: 4352 bytes: 32 slots: 1
+              type: F32 shape: 8 }
+    buffers { name: "sum c" kind: WEIGHT offset: 4608 bytes: 32 slots: 1
+              type: F32 shape: 8 }
+    buffers { name: "sum x" kind: WEIGHT offset: 4864 bytes: 32 slots: 1
+              type: F32 shape: 8 }
+    buffers { name: "t" kind: WORK offset: 5120 bytes: 64 slots: 1 type: F32
+              shape: 16 }
+    buffers { name: "u" kind: WEIGHT offset: 5376 bytes: 64 slots: 1 type: F32
+              shape: 16 }
+    programs { name: "forward"
+      instructions { label: "count" launch { kernel: 0 buffers: V(0, 160)
+        scalars { index { constant: 2 per_microbatch: 1 } } rows: 160 } }
+      instructions { label: "to a" stream: 1 copy { in: M(0, 20, 8)
+        out: M(1, 20, 8) } }
+      instructions { label: "to b" stream: 2 copy { in: M(0, 20, 8)
+        out { buffer: 2 offset: 4 shape: [20, 8] strides: [8, 1]
+              type: F32 } } }
+      instructions { label: "to c" stream: 1 copy {
+        in { buffer: 0 shape: [20, 8] strides: [1, 20] type: F32 }
+        out: M(3, 20, 8) } }
+      instructions { label: "sum x" flops: 1 column_sum { in: M(0, 20, 8)
+        out: V(7, 8) accumulate: true } }
+      instructions { label: "sum a" flops: 10 column_sum { in: M(1, 20, 8)
+        out: V(4, 8) accumulate: true } }
+      instructions { label: "sum b" flops: 100 column_sum {
+        in { buffer: 2 offset: 4 shape: [20, 8] strides: [8, 1] type: F32 }
+        out: V(5, 8) accumulate: true } }
+      instructions { label: "sum c" flops: 1000 column_sum { in: M(3, 20, 8)
+        out: V(6, 8) accumulate: true } }
+      instructions { label: "b to t" stream: 1 column_sum {
+        in { buffer: 2 offset: 4 shape: [20, 8] strides: [8, 1] type: F32 }
+        out: V(8, 8) } }
+      instructions { label: "a to t" stream: 1 column_sum { in: M(1, 20, 8)
+        out { buffer: 8 offset: 32 shape: 8 strides: 1 type: F32 } } }
+      instructions { label: "add t" stream: 2 launch { kernel: 1
+        buffers: V(8, 16) buffers: V(9, 16) scalars { index { constant: 3 } }
+        rows: 16 } } }
+    train { phases { count: ALL programs: "forward" } }
+  }
+)";
+
 // Ids are the positions modulo 7 of a table of 6 rows that begins at row 1.
 const char *const kKernelsPlan = R"(
   mesh { axes { name: "pp" size: 1 } }

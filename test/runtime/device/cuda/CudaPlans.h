@@ -24,6 +24,9 @@ extern const char *const kStreamsPlan;
 /// One rank: embedding and its gradient, column sum, reduction over all
 /// elements, copies and fills.
 extern const char *const kKernelsPlan;
+/// One rank: column sums behind each other, of what other streams write and for
+/// what other streams read.
+extern const char *const kSumsPlan;
 /// One rank: pieces of values, with gaps, that pass between two streams.
 extern const char *const kPiecesPlan;
 /// One rank: matrix products, plain and in batches.

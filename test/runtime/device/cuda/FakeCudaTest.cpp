@@ -48,13 +48,18 @@ TEST(FakeCuda, StepsWithScratchMemoryHaveEveryWait) {
   expectAnyOrderLikeCpus(kKernelsPlan, {2, 1, 2});
 }
 
+TEST(FakeCuda, ColumnSumsOfOneLaunchHaveEveryWait) {
+  expectAnyOrderLikeCpus(kSumsPlan, {3, 1, 2});
+}
+
 TEST(FakeCuda, StepsWithPiecesBesideEachOtherHaveEveryWait) {
   expectAnyOrderLikeCpus(kPiecesPlan, {3, 1, 2});
 }
 
-// Runs `body` on the device of the streams plan.
-absl::Status onDevice(const std::function<absl::Status(Device &)> &body) {
-  const plan::Plan plan = forGpus(planFromText(kStreamsPlan));
+// Runs `body` on the device of a plan of one rank.
+absl::Status onDevice(const std::function<absl::Status(Device &)> &body,
+                      const char *text = kStreamsPlan) {
+  const plan::Plan plan = forGpus(planFromText(text));
   return runLocalRanks(1, [&](CommunicatorFactory &f) -> absl::Status {
     absl::StatusOr<RankPlan> rank = RankPlan::create(plan, f.rank());
     if (!rank.ok())
@@ -102,6 +107,34 @@ TEST(FakeCuda, TracesNameEveryActionAndItsStream) {
     device.setTrace(nullptr);
     return status;
   });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(FakeCuda, TracesShowColumnSumsOfOneLaunchAsTheFirst) {
+  absl::Status status = onDevice(
+      [](Device &device) {
+        Trace trace;
+        trace.start();
+        device.setTrace(&trace);
+        absl::Status status = device.run({}, zeros);
+        std::map<std::string, const TraceEvent *> sums;
+        const std::vector<TraceEvent> all = trace.all();
+        for (const TraceEvent &event : all)
+          if (std::string(event.kind) == "column_sum") {
+            EXPECT_TRUE(sums.emplace(event.label, &event).second);
+          }
+        EXPECT_EQ(sums.size(), 2u);
+        if (sums.count("sum x layer 0") && sums.count("b to t layer 0")) {
+          EXPECT_EQ(sums["sum x layer 0"]->flops, 1111u);
+          EXPECT_EQ(sums["sum x layer 0"]->bytes, 4 * (640u + 32));
+          EXPECT_EQ(sums["b to t layer 0"]->bytes, 2 * (640u + 32));
+        } else {
+          ADD_FAILURE() << "not the first ones";
+        }
+        device.setTrace(nullptr);
+        return status;
+      },
+      kSumsPlan);
   EXPECT_TRUE(status.ok()) << status;
 }
 

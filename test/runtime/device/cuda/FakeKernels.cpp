@@ -79,14 +79,17 @@ cudaError_t embeddingGrad(ElementType type, const EmbeddingTable &grad,
     return kernels::embeddingGrad(type, grad, tokens, gradOut, 1);
   });
 }
-int64_t columnSumScratchBytes(int64_t, int64_t columns) { return columns * 4; }
+int64_t columnSumScratchBytes(int64_t, int64_t columns, int count) {
+  return columns * count * 4;
+}
 cudaError_t columnSum(ElementType type, const ColumnSumArguments &a,
                       void *scratch, cudaStream_t stream) {
   return later(stream, [=] {
-    dirty(scratch, static_cast<size_t>(a.columns) * 4);
-    return kernels::columnSum(type, a.in, a.rows, a.columns, a.rowStride,
-                              a.columnStride, a.out, a.outStride, a.accumulate,
-                              1);
+    dirty(scratch, static_cast<size_t>(a.columns * a.count) * 4);
+    for (int i = 0; i < a.count; ++i)
+      (void)kernels::columnSum(type, a.sums[i].in, a.rows, a.columns,
+                               a.rowStride, a.columnStride, a.sums[i].out,
+                               a.outStride, a.accumulate, 1);
   });
 }
 cudaError_t flatReduce(FlatReduction reduction, ElementType type,

@@ -150,6 +150,52 @@ TEST(StepPlan, PiecesWithGapsHoldUpTheirReadersOnly) {
   EXPECT_EQ(step.waits["compute:4/0"], Set{}); // has waited for both
 }
 
+// Streams 1 and 2 write the rows that stream 0 adds to g and to y, and stream 1
+// reads y.
+TEST(StepPlan, ColumnSumsOfOneLaunchAreOneActionWithTheWaitsOfAll) {
+  plan::Plan plan = planFromText(kMiddle);
+  plan::Program &program = *plan.mutable_classes(0)->mutable_programs(0);
+  program.clear_instructions();
+  auto view = [](uint32_t buffer, uint64_t offset, int64_t rows) {
+    plan::View view;
+    view.set_buffer(buffer);
+    view.set_offset(offset);
+    view.set_type(plan::F32);
+    if (rows > 0) {
+      view.add_shape(rows);
+      view.add_strides(16);
+    }
+    view.add_shape(16);
+    view.add_strides(1);
+    return view;
+  };
+  auto copy = [&](uint32_t stream, const plan::View &in,
+                  const plan::View &out) {
+    plan::Instruction &instruction = *program.add_instructions();
+    instruction.set_stream(stream);
+    *instruction.mutable_copy()->mutable_in() = in;
+    *instruction.mutable_copy()->mutable_out() = out;
+  };
+  auto sum = [&](const plan::View &in, const plan::View &out) {
+    plan::ColumnSum &op = *program.add_instructions()->mutable_column_sum();
+    *op.mutable_in() = in;
+    *op.mutable_out() = out;
+  };
+  copy(1, view(5, 0, 2), view(0, 0, 2));
+  copy(2, view(5, 0, 2), view(0, 128, 2));
+  sum(view(0, 0, 2), view(2, 0, 0));
+  sum(view(0, 128, 2), view(1, 0, 0));
+  copy(1, view(1, 0, 0), view(1, 64, 0));
+  Listed step = list(plan, false, 1);
+  EXPECT_EQ(step.order, (std::vector<std::string>{
+                            "setup:keys/0", "setup:scalars/0", "setup:inputs/0",
+                            "stream 1:0/0", "stream 2:1/0", "compute:2/0",
+                            "stream 1:4/0", "setup:read/0"}));
+  using Set = std::set<std::string>;
+  EXPECT_EQ(step.waits["compute:2/0"], (Set{"stream 1:0/0", "stream 2:1/0"}));
+  EXPECT_EQ(step.waits["stream 1:4/0"], Set{"compute:2/0"});
+}
+
 TEST(StepPlan, CallsOfACommunicatorFollowEachOtherOnAllStreams) {
   plan::Plan plan = planFromText(kMiddle);
   plan.add_communicators()->set_name("other");
