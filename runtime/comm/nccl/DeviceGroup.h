@@ -1,6 +1,6 @@
 // One group of ranks that exchanges device memory: an NCCL communicator, or
-// copies where the group has one member, or reads of the members' memory where
-// a group is told so.
+// copies where the group has one member, or the members' memory where a group
+// is told so.
 //
 // The methods enqueue on a stream and return; they may be captured into a CUDA
 // graph (thread-local or relaxed mode). The agreement and the results are

@@ -118,10 +118,10 @@ absl::Status PeerMemory::open(Communicator &world,
 absl::Status PeerMemory::map(Communicator &world,
                              std::span<const int32_t> ranks,
                              std::span<const DeviceBlock> blocks) {
+  absl::Status mine; // told at the end: others wait in the next block
   for (const DeviceBlock &block : blocks) {
     Shown own;
-    absl::Status mine;
-    if (block.bytes > 0 && !ranks.empty())
+    if (block.bytes > 0 && !ranks.empty() && mine.ok())
       mine = toStatus(cudaIpcGetMemHandle(&own.handle, block.begin),
                       "handle of device memory");
     if (mine.ok() && !ranks.empty())
@@ -129,24 +129,22 @@ absl::Status PeerMemory::map(Communicator &world,
     std::vector<Shown> all;
     if (absl::Status status = show(world, own, all); !status.ok())
       return status;
-    if (!mine.ok())
-      return mine;
     for (int32_t rank : ranks) {
       const Shown &other = all[static_cast<size_t>(rank)];
-      if (rank == world.rank() || other.bytes == 0 || own.bytes == 0)
+      if (rank == world.rank() || other.bytes == 0 || own.bytes == 0 ||
+          !mine.ok())
         continue;
       void *memory = nullptr;
-      if (absl::Status status = toStatus(
-              cudaIpcOpenMemHandle(&memory, other.handle,
-                                   cudaIpcMemLazyEnablePeerAccess),
-              absl::StrCat("mapping ", other.bytes, " bytes of rank ", rank));
-          !status.ok())
-        return status;
-      mappings[rank].push_back({block.begin, std::min(own.bytes, other.bytes),
-                                static_cast<std::byte *>(memory)});
+      mine = toStatus(
+          cudaIpcOpenMemHandle(&memory, other.handle,
+                               cudaIpcMemLazyEnablePeerAccess),
+          absl::StrCat("mapping ", other.bytes, " bytes of rank ", rank));
+      if (mine.ok())
+        mappings[rank].push_back({block.begin, std::min(own.bytes, other.bytes),
+                                  static_cast<std::byte *>(memory)});
     }
   }
-  return absl::OkStatus();
+  return mine;
 }
 
 std::byte *PeerMemory::at(int32_t rank, const void *memory) const {
@@ -184,16 +182,20 @@ void PeerMemory::release(std::span<const cudaStream_t> streams) const {
   cudaStream_t own = nullptr;
   if (cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking) != cudaSuccess)
     return;
-  static_cast<void>(
-      cudaMemsetAsync(flags, kernels::cuda::kPassingByte,
-                      static_cast<size_t>(flagWords) * sizeof(uint32_t), own));
-  const Clock::time_point end = Clock::now() + kLongest;
   auto busy = [](cudaStream_t stream) {
     return cudaStreamQuery(stream) == cudaErrorNotReady;
   };
-  while (Clock::now() < end &&
-         std::any_of(streams.begin(), streams.end(), busy))
-    std::this_thread::yield();
+  const Clock::time_point end = Clock::now() + kLongest;
+  // Again and again: members that are still there tell their own rounds.
+  while (true) {
+    static_cast<void>(cudaMemsetAsync(
+        flags, kernels::cuda::kPassingByte,
+        static_cast<size_t>(flagWords) * sizeof(uint32_t), own));
+    if (Clock::now() >= end ||
+        std::none_of(streams.begin(), streams.end(), busy))
+      break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   static_cast<void>(cudaStreamDestroy(own));
   static_cast<void>(cudaGetLastError());
 }

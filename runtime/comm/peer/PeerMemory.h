@@ -1,8 +1,8 @@
-// GPU memory of other ranks on this host, mapped into this process, so that
-// kernels read it as their own; and flags that ranks set for each other.
+// GPU memory of other ranks on this host, mapped into this process, so that it
+// is used like the own; and flags that ranks set for each other.
 //
 //   open    the flags; tells which ranks can be reached
-//   map     the memory that is read, once it is there
+//   map     the memory that is used, once it is there
 //   …       PeerExchange
 //   close   all ranks, when nothing runs: unmaps, before anyone frees
 #ifndef ORRERY_RUNTIME_COMM_PEER_PEERMEMORY_H
@@ -28,7 +28,7 @@ struct DeviceBlock {
 };
 constexpr int64_t kPeerBlockBytes = int64_t(2) << 20;
 
-/// Where ranks meet: before they read of each other, and behind it.
+/// Where ranks meet: before they use each other's memory, and behind it.
 enum class PeerPhase { Ready, Done };
 
 /// The calling thread's current device is the one that everything runs on.
@@ -48,7 +48,7 @@ public:
 
   /// A collective over `world`: maps the same blocks of `ranks`, which reach
   /// this one as it reaches them. Every rank gives as many blocks; they may be
-  /// of other sizes.
+  /// of other sizes. A rank that fails has met the others in every block.
   absl::Status map(Communicator &world, std::span<const int32_t> ranks,
                    std::span<const DeviceBlock> blocks);
   /// The place in memory of `rank` that is where `memory` is here; null where
@@ -61,7 +61,8 @@ public:
                     int self, cudaStream_t stream) const;
 
   /// Lets every meeting of this rank pass and waits until the streams are idle,
-  /// 5 s at most: for a rank that others have left.
+  /// 5 s at most: for a rank that others have left. Without streams it waits
+  /// for nothing: meetings under way pass.
   void release(std::span<const cudaStream_t> streams) const;
 
   /// Every rank of `world` comes here, with no work under way.

@@ -1,8 +1,9 @@
 // What leads to communicators: places on hosts, the order of channels, refused
-// lists. Needs no GPU.
+// lists; and mapping that fails. Needs no GPU.
 #include "runtime/comm/local/LocalWorld.h"
 #include "runtime/comm/nccl/LocalRank.h"
 #include "runtime/comm/nccl/NcclWorld.h"
+#include "runtime/comm/peer/PeerMemory.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
@@ -174,6 +175,27 @@ TEST(NcclLibrary, ErrorsNameCallGroupAndMember) {
   EXPECT_TRUE((*library)
                   ->toStatus(ncclInProgress, "ncclSend", "tp", 0, 2, nullptr)
                   .ok());
+}
+
+// Rank 0 has a block that no GPU has, first of two; the others have none.
+// Nobody is left waiting.
+TEST(PeerMemory, MeetsInEveryBlockWhereOneFails) {
+  absl::StatusCode codes[3];
+  absl::Status status =
+      runLocalRanks(3, [&](CommunicatorFactory &f) -> absl::Status {
+        const std::vector<int32_t> ranks = {0, 1, 2};
+        std::vector<std::byte> elsewhere(16);
+        DeviceBlock blocks[2];
+        if (f.rank() == 0)
+          blocks[0] = {elsewhere.data(), 16};
+        PeerMemory memory;
+        codes[f.rank()] = memory.map(f.world(), ranks, blocks).code();
+        return f.world().barrier();
+      });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(codes[0], absl::StatusCode::kInternal);
+  EXPECT_EQ(codes[1], absl::StatusCode::kOk);
+  EXPECT_EQ(codes[2], absl::StatusCode::kOk);
 }
 
 } // namespace
