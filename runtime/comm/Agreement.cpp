@@ -4,6 +4,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include <algorithm>
+#include <vector>
+
 namespace orrery::runtime {
 
 absl::Status agree(Communicator &world, const absl::Status &mine) {
@@ -38,6 +41,21 @@ absl::Status agreeOnValue(Communicator &world, uint64_t value,
           absl::StrFormat("rank %d has another %s than rank 0: %016x and %016x",
                           rank, std::string(what), values[rank], values[0]));
   return agree(world, mine);
+}
+
+absl::Status agreeOnLargest(Communicator &world, int64_t kind,
+                            std::span<int64_t> values) {
+  std::vector<int64_t> own = {kind};
+  own.insert(own.end(), values.begin(), values.end());
+  std::vector<int64_t> all(own.size() * static_cast<size_t>(world.size()));
+  if (absl::Status status = world.allGather(
+          own.data(), all.data(), static_cast<int64_t>(own.size()), plan::I64);
+      !status.ok())
+    return status;
+  for (size_t at = 0; at < all.size(); at += own.size())
+    for (size_t i = 0; i < values.size() && all[at] == kind; ++i)
+      values[i] = std::max(values[i], all[at + 1 + i]);
+  return absl::OkStatus();
 }
 
 } // namespace orrery::runtime

@@ -7,6 +7,7 @@
 #include "runtime/comm/Communicator.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace orrery::runtime {
@@ -21,6 +22,11 @@ absl::Status agree(Communicator &world, const absl::Status &mine);
 /// two ranks that differ and `what`.
 absl::Status agreeOnValue(Communicator &world, uint64_t value,
                           std::string_view what);
+
+/// A collective over all ranks, which bring equally many values: each becomes
+/// the largest that a rank of the same `kind` brings.
+absl::Status agreeOnLargest(Communicator &world, int64_t kind,
+                            std::span<int64_t> values);
 
 } // namespace orrery::runtime
 

@@ -26,7 +26,7 @@ struct CudaOptions {
 /// through `factory.abort` where NCCL fails on one and others wait inside it:
 /// takes the rank's GPU, loads the plan's kernels, creates its communicators in
 /// its order, prepares every instruction, chooses forms of the matrix products,
-/// takes the arena and runs every instruction that needs no other rank once.
+/// takes the arena and runs every instruction but sends and receives once.
 /// `rank` and `factory` must outlive the device, which belongs to the calling
 /// thread.
 ///

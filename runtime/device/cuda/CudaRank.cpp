@@ -6,6 +6,7 @@
 #include "runtime/device/Groups.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace orrery::runtime::cuda {
@@ -40,14 +41,14 @@ int64_t total(const std::vector<int64_t> &bytes) {
 // Whoever failed alone would leave the others waiting for it in a communicator.
 absl::Status CudaRank::setUp() {
   absl::Status (CudaRank::*const parts[])() = {
-      &CudaRank::takeGpuAndCode,  &CudaRank::checkGpus,
-      &CudaRank::openNccl,        &CudaRank::createGroups,
-      &CudaRank::openPeers,       &CudaRank::createChannels,
-      &CudaRank::openGemms,       &CudaRank::chooseGemms,
-      &CudaRank::shareGemms,      &CudaRank::prepare,
-      &CudaRank::warmUp,          &CudaRank::takeMemory,
-      &CudaRank::mapPeers,        &CudaRank::rehearse,
-      &CudaRank::rehearseMessages};
+      &CudaRank::takeGpuAndCode, &CudaRank::checkGpus,
+      &CudaRank::openNccl,       &CudaRank::createGroups,
+      &CudaRank::openPeers,      &CudaRank::createChannels,
+      &CudaRank::openGemms,      &CudaRank::chooseGemms,
+      &CudaRank::shareGemms,     &CudaRank::prepare,
+      &CudaRank::warmUp,         &CudaRank::layOutScratch,
+      &CudaRank::takeMemory,     &CudaRank::mapPeers,
+      &CudaRank::rehearse,       &CudaRank::rehearseMessages};
   for (auto part : parts)
     if (absl::Status status = agree(factory.world(), (this->*part)());
         !status.ok())
@@ -207,19 +208,28 @@ int64_t CudaRank::shownBytes(int64_t bytes) const {
                                kPeerBlockBytes;
 }
 
-std::vector<int64_t> CudaRank::scratchByLane() const {
-  std::vector<int64_t> bytes(static_cast<size_t>(lanes.count()), 0);
+// A place in scratch memory is the same place on ranks that use each other's,
+// whatever libraries want on each.
+absl::Status CudaRank::layOutScratch() {
+  scratchByLane.assign(static_cast<size_t>(lanes.count()), 0);
   for (const PreparedProgram &program : programs)
     for (const PreparedInstruction &instruction : program.instructions) {
-      int64_t &own = bytes[static_cast<size_t>(instruction.lane)];
+      int64_t &own = scratchByLane[static_cast<size_t>(instruction.lane)];
       own = std::max(own, aligned(instruction.operation->scratchBytes()));
     }
-  return bytes;
+  std::array<int64_t, Lanes::kMaxStreams> bytes = {}; // all but channels
+  std::copy_n(scratchByLane.begin(), lanes.computing(), bytes.begin());
+  if (absl::Status status =
+          agreeOnLargest(factory.world(), rank.member->stage(), bytes);
+      !status.ok())
+    return status;
+  if (!reached.empty())
+    std::copy_n(bytes.begin(), lanes.computing(), scratchByLane.begin());
+  return absl::OkStatus();
 }
 
 absl::Status CudaRank::takeMemory() {
-  const std::vector<int64_t> byLane = scratchByLane();
-  const int64_t scratchBytes = shownBytes(total(byLane));
+  const int64_t scratchBytes = shownBytes(total(scratchByLane));
   if (absl::Status status = checkFit(ledger, shownBytes(arenaBytes(rank)),
                                      scratchBytes, graphReserve(rank, lanes));
       !status.ok())
@@ -261,7 +271,7 @@ absl::Status CudaRank::takeMemory() {
                        static_cast<uint64_t *>(deviceKeys.get()),
                        {}};
   std::byte *next = static_cast<std::byte *>(scratch.get());
-  for (int64_t bytes : byLane) {
+  for (int64_t bytes : scratchByLane) {
     places.scratch.push_back(bytes ? next : nullptr);
     next += bytes;
   }
@@ -276,10 +286,12 @@ absl::Status CudaRank::mapPeers() {
       {static_cast<std::byte *>(arena.get()),
        arena.get() ? shownBytes(arenaBytes(rank)) : 0},
       {static_cast<std::byte *>(scratch.get()),
-       scratch.get() ? shownBytes(total(scratchByLane())) : 0}};
+       scratch.get() ? shownBytes(total(scratchByLane)) : 0}};
   if (absl::Status status = peers.map(factory.world(), reached, blocks);
       !status.ok())
-    return status;
+    return absl::Status(status.code(),
+                        absl::StrCat("rank ", rank.rank, ": ", status.message(),
+                                     "; --no-peer-memory does without"));
   return ledger.book("peer memory");
 }
 
@@ -325,11 +337,12 @@ CudaRank::~CudaRank() {
   if (ready) // a rank that broke alone is not waited for in close()
     status = agree(factory.world(),
                    broken ? absl::InternalError("broken") : absl::OkStatus());
-  if (status.ok())
+  if (status.ok()) { // both on all ranks, which wait for each other
     status = nccl.close(factory.world());
-  if (status.ok())
-    status = peers.close(factory.world());
+    status.Update(peers.close(factory.world()));
+  }
   if (!status.ok()) {
+    peers.release({}); // aborting may wait for what is behind a meeting
     status = nccl.abort();
     if (enqueuer)
       peers.release(enqueuer->all());

@@ -73,14 +73,16 @@ private:
   absl::Status shareGemms();
   absl::Status prepare();
   absl::Status warmUp();
+  absl::Status layOutScratch();
   absl::Status takeMemory();
   absl::Status mapPeers();
   absl::Status rehearse();
   absl::Status rehearseMessages();
   absl::Status alone(const absl::Status &status);
-  std::vector<int64_t> scratchByLane() const;
   int64_t shownBytes(int64_t bytes) const;
   absl::Status clearMemory();
+
+  std::vector<int64_t> scratchByLane; // bytes
 };
 
 } // namespace orrery::runtime::cuda

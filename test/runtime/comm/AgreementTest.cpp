@@ -54,5 +54,21 @@ TEST(Agreement, NamesTheRankWithAnotherValue) {
                      "and 00000000000000cd");
 }
 
+TEST(Agreement, TakesTheLargestOfEveryKind) {
+  absl::Status status =
+      runLocalRanks(5, [&](CommunicatorFactory &f) -> absl::Status {
+        const int64_t kind = f.rank() % 2;
+        int64_t values[] = {f.rank(), 10 - f.rank(), 7};
+        if (absl::Status agreed = agreeOnLargest(f.world(), kind, values);
+            !agreed.ok())
+          return agreed;
+        EXPECT_EQ(values[0], kind ? 3 : 4);
+        EXPECT_EQ(values[1], kind ? 9 : 10);
+        EXPECT_EQ(values[2], 7);
+        return absl::OkStatus();
+      });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 } // namespace
 } // namespace orrery::runtime
