@@ -123,9 +123,9 @@ absl::Status DeviceGroup::exchange(const void *in, int64_t inDistance,
     return copy(in, out, count, type, stream);
   const int64_t bytes = elementBytes(type);
   if (peers)
-    return peers->gather(static_cast<const std::byte *>(in), inDistance * bytes,
-                         static_cast<std::byte *>(out), outDistance * bytes,
-                         count * bytes, stream);
+    return peers->exchange(static_cast<const std::byte *>(in),
+                           inDistance * bytes, static_cast<std::byte *>(out),
+                           outDistance * bytes, count * bytes, stream);
   if (absl::Status status = check(nccl->groupStart(), "ncclGroupStart");
       !status.ok())
     return status;

@@ -49,9 +49,9 @@ PeerExchange::placesOf(std::byte *own, int64_t bytes) const {
   return places;
 }
 
-absl::Status PeerExchange::gather(const std::byte *in, int64_t inDistance,
-                                  std::byte *out, int64_t outDistance,
-                                  int64_t bytes, cudaStream_t stream) const {
+absl::Status PeerExchange::exchange(const std::byte *in, int64_t inDistance,
+                                    std::byte *out, int64_t outDistance,
+                                    int64_t bytes, cudaStream_t stream) const {
   absl::StatusOr<kernels::cuda::PeerPlaces> places =
       placesOf(out + self * outDistance, bytes);
   if (!places.ok())

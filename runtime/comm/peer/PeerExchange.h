@@ -36,9 +36,9 @@ public:
   /// `bytes` at in + m * inDistance of this member come to out + self *
   /// outDistance of member m, of all members; distances in bytes. The own part
   /// may be in place. Internal: memory that others touch is not mapped.
-  absl::Status gather(const std::byte *in, int64_t inDistance, std::byte *out,
-                      int64_t outDistance, int64_t bytes,
-                      cudaStream_t stream) const;
+  absl::Status exchange(const std::byte *in, int64_t inDistance, std::byte *out,
+                        int64_t outDistance, int64_t bytes,
+                        cudaStream_t stream) const;
   /// out[i] = reduction over members of in[self * count + i] of member m, in
   /// their order (kernels/cuda/Peers.h); `out` may be the own part of `in`.
   absl::Status reduceScatter(std::byte *in, std::byte *out, int64_t count,

@@ -67,11 +67,12 @@ PeerMemory::~PeerMemory() {
     static_cast<void>(cudaFree(flags));
 }
 
-absl::Status PeerMemory::createFlags(int groups) {
+absl::Status PeerMemory::createFlags(int groups, int ranks) {
   const int64_t meetings = int64_t(groups) * 2;
   flagWords = meetings * kernels::cuda::kMaxPeers;
+  probes = flagWords + meetings;
   const int64_t bytes =
-      (flagWords + meetings) * static_cast<int64_t>(sizeof(uint32_t));
+      (probes + ranks + 1) * static_cast<int64_t>(sizeof(uint32_t));
   flagBytes = (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes * kPeerBlockBytes;
   void *memory = nullptr;
   absl::Status status =
@@ -91,15 +92,13 @@ absl::Status PeerMemory::createFlags(int groups) {
 absl::Status PeerMemory::open(Communicator &world,
                               std::span<const int32_t> peers, int groups) {
   Shown own = {{}, 0, identifyHost()};
-  if (!peers.empty() && createFlags(groups).ok() &&
+  if (!peers.empty() && createFlags(groups, world.size()).ok() &&
       toStatus(cudaIpcGetMemHandle(&own.handle, flags), "handle of flags").ok())
     own.bytes = flagBytes;
   std::vector<Shown> all;
   if (absl::Status status = show(world, own, all); !status.ok())
     return status;
-  if (own.bytes == 0)
-    return absl::OkStatus();
-  for (int32_t rank : peers) {
+  for (int32_t rank : own.bytes ? peers : std::span<const int32_t>()) {
     const Shown &other = all[static_cast<size_t>(rank)];
     if (rank == world.rank() || other.bytes == 0 || other.host != own.host ||
         reaches(rank))
@@ -112,7 +111,39 @@ absl::Status PeerMemory::open(Communicator &world,
             .ok())
       flagsOf[rank] = static_cast<uint32_t *>(memory);
   }
-  return absl::OkStatus();
+  return probe(world);
+}
+
+// Drivers grant access on machines where it loses data. Every rank leaves its
+// pattern with those that it reaches, and looks at theirs, here and there.
+absl::Status PeerMemory::probe(Communicator &world) {
+  auto pattern = [](int32_t rank) { return 0x5eed0000u + uint32_t(rank); };
+  auto copy = [](uint32_t *to, const uint32_t *from) {
+    return cudaMemcpyAsync(to, from, sizeof(uint32_t), cudaMemcpyDefault) ==
+               cudaSuccess &&
+           cudaDeviceSynchronize() == cudaSuccess;
+  };
+  const int32_t self = world.rank();
+  const uint32_t mine = pattern(self);
+  bool sent = flagsOf.empty() || copy(flags + probes + self, &mine);
+  for (const auto &[rank, there] : flagsOf)
+    sent &= copy(there + probes + self, flags + probes + self);
+  if (absl::Status status = world.barrier(); !status.ok())
+    return status;
+  std::erase_if(flagsOf, [&](const auto &peer) {
+    const auto [rank, there] = peer;
+    uint32_t *fetched = flags + probes + world.size();
+    uint32_t here = 0, far = 0;
+    const bool same = sent && copy(&here, flags + probes + rank) &&
+                      copy(fetched, there + probes + rank) &&
+                      copy(&far, fetched) && here == pattern(rank) &&
+                      far == pattern(rank);
+    if (!same)
+      static_cast<void>(cudaIpcCloseMemHandle(there));
+    return !same;
+  });
+  static_cast<void>(cudaGetLastError());
+  return world.barrier(); // nobody unmaps what another still looks at
 }
 
 absl::Status PeerMemory::map(Communicator &world,

@@ -40,8 +40,8 @@ public:
   PeerMemory &operator=(const PeerMemory &) = delete;
 
   /// A collective over `world`. Makes flags for `groups` groups and maps those
-  /// of `peers` (world ranks) that are on this host and can be reached; an
-  /// error is one of `world` alone.
+  /// of `peers` (world ranks) that are on this host and can be reached, seen by
+  /// data that passes; an error is one of `world` alone.
   absl::Status open(Communicator &world, std::span<const int32_t> peers,
                     int groups);
   bool reaches(int32_t rank) const { return flagsOf.contains(rank); }
@@ -75,11 +75,13 @@ private:
     std::byte *there;
   };
 
-  absl::Status createFlags(int groups);
+  absl::Status createFlags(int groups, int ranks);
+  absl::Status probe(Communicator &world);
   void unmap();
 
-  uint32_t *flags = nullptr;            // [groups][phases][members]
-  uint32_t *rounds = nullptr;           // [groups][phases], behind the flags
+  uint32_t *flags = nullptr;  // [groups][phases][members]
+  uint32_t *rounds = nullptr; // [groups][phases], behind the flags
+  int64_t probes = 0; // behind the rounds: words of [ranks], and one more
   int64_t flagWords = 0, flagBytes = 0; // the bytes of all
   std::map<int32_t, uint32_t *> flagsOf;
   std::map<int32_t, std::vector<Mapping>> mappings;

@@ -182,7 +182,9 @@ absl::Status CudaRank::chooseGemms() {
 absl::Status CudaRank::shareGemms() { return gemms.share(factory.world()); }
 
 absl::Status CudaRank::prepare() {
-  cudnn.configure(options.deterministic, ledger.total());
+  cudnn.configure(options.deterministic,
+                  std::min(ledger.total() / 50,
+                           (ledger.free() - shownBytes(arenaBytes(rank))) / 2));
   PrepareContext context = {rank,     kernels, lanes, groups, besideGroups,
                             channels, keys,    gemms, cudnn};
   for (const plan::Program &program : rank.rankClass->programs()) {

@@ -14,10 +14,10 @@ namespace orrery::runtime::cuda {
 class CudnnOnDemand {
 public:
   /// Before get(). Larger parts of a deterministic gradient are faster, so that
-  /// it gets 2 % of the GPU's memory, and 1 GiB at least.
-  void configure(bool deterministic, int64_t deviceBytes) {
+  /// it gets `spare` bytes, and 1 GiB at least.
+  void configure(bool deterministic, int64_t spare) {
     options.deterministic = deterministic;
-    options.matrixBytes = std::max(options.matrixBytes, deviceBytes / 50);
+    options.matrixBytes = std::max(options.matrixBytes, spare);
   }
 
   /// Null where cuDNN cannot be used; why() says the reason.

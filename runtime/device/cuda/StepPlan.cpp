@@ -52,7 +52,8 @@ void placeOperands(const plan::Instruction &instruction, const RankPlan &rank,
     }
   if (readsKeys(instruction))
     placed.operands.push_back({{kKeys, 0, 1}, 1, false});
-  if (instruction.has_collective())
+  if (instruction.has_collective() &&
+      instruction.collective().op() != plan::Collective::ALL_SLICE)
     placed.operands.push_back(
         {{kCommunicators + instruction.collective().communicator(), 0, 1},
          1,

@@ -171,12 +171,12 @@ TEST(PeerExchange, FollowsTheOrderOfTheMembers) {
     in.set(0, sent);
     place.set(self * count, elements<int64_t>(p.rank(), count));
     auto byte = [](int64_t *at) { return reinterpret_cast<std::byte *>(at); };
-    RETURN_IF_ERROR(p.backward.gather(byte(in.data()), bytes,
-                                      byte(exchanged.data()), bytes, bytes,
-                                      p.r.stream));
-    RETURN_IF_ERROR(p.backward.gather(byte(place.data() + self * count), 0,
-                                      byte(place.data()), bytes, bytes,
-                                      p.r.stream));
+    RETURN_IF_ERROR(p.backward.exchange(byte(in.data()), bytes,
+                                        byte(exchanged.data()), bytes, bytes,
+                                        p.r.stream));
+    RETURN_IF_ERROR(p.backward.exchange(byte(place.data() + self * count), 0,
+                                        byte(place.data()), bytes, bytes,
+                                        p.r.stream));
     RETURN_IF_ERROR(p.backward.reduceScatter(byte(in.data()), byte(sum.data()),
                                              count, plan::I64, Reduction::Sum,
                                              p.r.stream));
