@@ -80,7 +80,7 @@ static void declare(CLI::App &app, CommandLine &line, Options &options) {
          "--collective-pieces", line.collectivePieces,
          "Pieces in which gathers and scatters of sequence parallelism "
          "run beside products; 1: whole, beside products that can wait; "
-         "0: by themselves; default: 1 on GPUs, 0 on CPUs")
+         "0, the default: by themselves")
       ->check(CLI::Range(0, 64));
   app.add_option("--vocab-size", options.vocabSize,
                  "Tokens of the vocabulary, where its file is not at hand");

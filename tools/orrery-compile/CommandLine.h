@@ -20,7 +20,7 @@ struct CommandLine {
   bool explain = false;
   int64_t deviceMemory = 0; // bytes, 0: no limit
   std::string activations = "auto";
-  std::optional<int64_t> collectivePieces; // none: by target
+  int64_t collectivePieces = 0; // 0: collectives by themselves
   std::optional<int64_t> vocabSize;
   std::string program;
   std::vector<std::string> arguments;

@@ -24,7 +24,7 @@ static int64_t getMicrobatches(const job::JobSpec &job) {
 std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
                                      int64_t deviceMemory,
                                      const Activations &activations,
-                                     std::optional<int64_t> collectivePieces) {
+                                     int64_t collectivePieces) {
   std::vector<Stage> stages;
   // cuBLASLt ends products with a bias or a gelu, OpenBLAS does not; only GPUs
   // have more than one stream.
@@ -64,9 +64,8 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
     manager.addPass(passes::createRankLower());
     if (gpu)
       manager.addPass(passes::createRankGemmEpilogue());
-    // Two streams gain nothing on CPUs.
     passes::RankChunkCollectivesOptions chunks;
-    chunks.pieces = collectivePieces.value_or(gpu ? 1 : 0);
+    chunks.pieces = collectivePieces;
     if (job.parallel().sequence_parallel() && chunks.pieces > 0)
       manager.addPass(passes::createRankChunkCollectives(chunks));
     if (gpu)

@@ -32,11 +32,11 @@ struct Activations {
 /// `target` is "cpu" or a GPU, `deviceMemory` the limit of one rank in bytes, 0
 /// for none. `collectivePieces`: in so many pieces gathers and scatters of
 /// sequence parallelism run beside products (rank-chunk-collectives), 0: by
-/// themselves; none: 1 on GPUs, 0 on CPUs.
-std::vector<Stage>
-getStages(const job::JobSpec &job, llvm::StringRef target, int64_t deviceMemory,
-          const Activations &activations,
-          std::optional<int64_t> collectivePieces = std::nullopt);
+/// themselves.
+std::vector<Stage> getStages(const job::JobSpec &job, llvm::StringRef target,
+                             int64_t deviceMemory,
+                             const Activations &activations,
+                             int64_t collectivePieces = 0);
 
 /// Runs the stages on `module`. After each, its IR goes to
 /// `dumpFolder`/<number>-<name>.mlir when that is not empty. Stops behind

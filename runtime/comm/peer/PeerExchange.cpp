@@ -13,23 +13,6 @@ absl::Status toStatus(cudaError_t error, absl::string_view call) {
                                     call, ": ", cudaGetErrorString(error)));
 }
 
-// As kernels::cuda::sendParts, each member beginning with another.
-cudaError_t copyParts(const void *begin, int64_t distance,
-                      const kernels::cuda::PeerPlaces &to, int64_t bytes,
-                      cudaStream_t stream) {
-  const auto *in = static_cast<const std::byte *>(begin);
-  cudaError_t error = cudaSuccess;
-  for (int turn = 1; turn <= to.members && error == cudaSuccess; ++turn) {
-    const int member = (to.self + turn) % to.members;
-    const std::byte *from = in + member * distance;
-    if (to.place[member] != from)
-      error =
-          cudaMemcpyAsync(to.place[member], from, static_cast<size_t>(bytes),
-                          cudaMemcpyDefault, stream);
-  }
-  return error;
-}
-
 } // namespace
 
 absl::StatusOr<kernels::cuda::PeerPlaces>
@@ -58,9 +41,9 @@ absl::Status PeerExchange::exchange(const std::byte *in, int64_t inDistance,
     return places.status();
   absl::Status status = meet(PeerPhase::Ready, stream);
   if (status.ok())
-    status = toStatus((beside ? copyParts : kernels::cuda::sendParts)(
-                          in, inDistance, *places, bytes, stream),
-                      "copy to other GPUs");
+    status = toStatus(
+        kernels::cuda::sendParts(in, inDistance, *places, bytes, stream),
+        "copy to other GPUs");
   return status.ok() ? meet(PeerPhase::Done, stream) : status;
 }
 

@@ -26,12 +26,10 @@ public:
 
   /// `memory` must outlive it. `number`: of the group, below those of
   /// PeerMemory::open; `ranks`: world ranks of the members, at most
-  /// kMaxMembers, `self` this one's place. `beside`: gathers go by the copy
-  /// engines, which leave the multiprocessors to what runs beside them.
+  /// kMaxMembers, `self` this one's place.
   PeerExchange(const PeerMemory &memory, int number, std::vector<int32_t> ranks,
-               int self, bool beside = false)
-      : memory(&memory), number(number), ranks(std::move(ranks)), self(self),
-        beside(beside) {}
+               int self)
+      : memory(&memory), number(number), ranks(std::move(ranks)), self(self) {}
 
   /// `bytes` at in + m * inDistance of this member come to out + self *
   /// outDistance of member m, of all members; distances in bytes. The own part
@@ -57,7 +55,6 @@ private:
   int number;
   std::vector<int32_t> ranks;
   int self;
-  bool beside;
 };
 
 } // namespace orrery::runtime

@@ -107,7 +107,6 @@ absl::Status CudaRank::createGroups() {
 // run one program on one layout of memory, so that a place here is the same
 // place there: ranks of one stage.
 absl::Status CudaRank::openPeers() {
-  besideGroups = groups;
   if (factory.size() == 1)
     return absl::OkStatus();
   std::vector<std::vector<int32_t>> members(groups.size());
@@ -144,10 +143,8 @@ absl::Status CudaRank::openPeers() {
       return status;
     if (missing > 0)
       continue;
-    for (auto [group, beside] :
-         {std::pair(&groups[g], false), {&besideGroups[g], true}})
-      (*group)->usePeers(PeerExchange(peers, static_cast<int>(g), members[g],
-                                      (*group)->rank(), beside));
+    groups[g]->usePeers(PeerExchange(peers, static_cast<int>(g), members[g],
+                                     groups[g]->rank()));
     reached.insert(reached.end(), members[g].begin(), members[g].end());
   }
   std::erase(reached, rank.rank);
@@ -185,7 +182,7 @@ absl::Status CudaRank::prepare() {
   cudnn.configure(options.deterministic,
                   std::min(ledger.total() / 50,
                            (ledger.free() - shownBytes(arenaBytes(rank))) / 2));
-  PrepareContext context = {rank,     kernels, lanes, groups, besideGroups,
+  PrepareContext context = {rank,     kernels, lanes, groups,
                             channels, keys,    gemms, cudnn};
   for (const plan::Program &program : rank.rankClass->programs()) {
     absl::StatusOr<PreparedProgram> prepared = prepareProgram(program, context);

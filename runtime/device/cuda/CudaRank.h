@@ -44,8 +44,6 @@ public:
   PeerMemory peers;             // outlives the groups
   std::vector<int32_t> reached; // ranks whose memory is used
   std::vector<std::optional<DeviceGroup>> groups;
-  // The same, for calls on other streams than that of the products.
-  std::vector<std::optional<DeviceGroup>> besideGroups;
   std::vector<PeerChannel> channels;
   StepKeys keys;
   PlanGemms gemms;

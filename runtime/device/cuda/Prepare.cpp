@@ -86,8 +86,7 @@ Prepared prepareRun(std::span<const plan::Instruction *const> run,
   case plan::Instruction::kFlatReduce:
     return prepareFlatReduce(instruction.flat_reduce(), context);
   case plan::Instruction::kCollective:
-    return prepareCollective(instruction.collective(),
-                             instruction.stream() != 0, context);
+    return prepareCollective(instruction.collective(), context);
   case plan::Instruction::kSend:
     return prepareTransfer(instruction.send(), true, context);
   case plan::Instruction::kReceive:

@@ -45,7 +45,6 @@ struct PrepareContext {
   const Lanes &lanes;
   // By index into Plan.communicators; nothing where the rank is in no group.
   const std::vector<std::optional<DeviceGroup>> &groups;
-  const std::vector<std::optional<DeviceGroup>> &besideGroups;
   const std::vector<PeerChannel> &channels; // as Lanes::channels
   StepKeys &keys;
   PlanGemms &gemms;
@@ -85,8 +84,7 @@ Prepared prepareEmbeddingGrad(const plan::EmbeddingGrad &op,
 Prepared prepareColumnSums(std::span<const plan::Instruction *const> run,
                            PrepareContext &context);
 Prepared prepareFlatReduce(const plan::FlatReduce &op, PrepareContext &context);
-Prepared prepareCollective(const plan::Collective &op, bool beside,
-                           PrepareContext &context);
+Prepared prepareCollective(const plan::Collective &op, PrepareContext &context);
 Prepared prepareTransfer(const plan::Transfer &op, bool send,
                          PrepareContext &context);
 Prepared prepareCopy(const plan::Copy &op, PrepareContext &context);

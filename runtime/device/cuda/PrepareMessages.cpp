@@ -37,10 +37,9 @@ Prepared prepareSlice(const plan::Collective &op, int member,
 
 } // namespace
 
-Prepared prepareCollective(const plan::Collective &op, bool beside,
+Prepared prepareCollective(const plan::Collective &op,
                            PrepareContext &context) {
-  const std::optional<DeviceGroup> &group =
-      (beside ? context.besideGroups : context.groups)[op.communicator()];
+  const std::optional<DeviceGroup> &group = context.groups[op.communicator()];
   if (!group)
     return absl::InvalidArgumentError(
         absl::StrCat("rank ", context.rank.rank,
