@@ -5,6 +5,10 @@
 #include "frontend/megatron_lm/Explain.h"
 #include "frontend/megatron_lm/ToJob.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 namespace orrery::frontend::megatron {
 
 /// Puts the user's option in the place of a JobSpec field: the one that was
@@ -49,6 +53,15 @@ static void finish(CommandLine &line, const ParseRequest &request,
   result.explain = explainDerived(result.job, *vocabulary);
 }
 
+/// What users' scripts start ranks of a training program with.
+static bool isLauncher(std::string_view program) {
+  constexpr std::string_view kLaunchers[] = {"torchrun", "deepspeed", "mpirun",
+                                             "mpiexec",  "srun",      "python",
+                                             "python3"};
+  return std::find(std::begin(kLaunchers), std::end(kLaunchers), program) !=
+         std::end(kLaunchers);
+}
+
 ParseResult parse(const ParseRequest &request) {
   ParseResult result;
   result.job.set_source("megatron-lm");
@@ -57,10 +70,13 @@ ParseResult parse(const ParseRequest &request) {
     result.job.add_argv(word);
   std::optional<Program> program = findProgram(request.program);
   if (!program) {
-    result.errors.push_back({0, request.program, "",
-                             "is not a program of Megatron-LM that takes "
-                             "its options",
-                             supportedPrograms()});
+    const bool launches = isLauncher(request.program);
+    result.errors.push_back(
+        {0, request.program, "",
+         launches ? "starts ranks, which mpirun does for a plan: leave it and "
+                    "its options out and begin with the program"
+                  : "is not a program of Megatron-LM that takes its options",
+         supportedPrograms()});
     return result;
   }
   ParsedArguments parsed = parseArguments(program->options(), request.argv);

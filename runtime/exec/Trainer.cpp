@@ -1,6 +1,7 @@
 // Training, validation, checkpoints.
 #include "runtime/exec/Trainer.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/checkpoint/CheckpointFolder.h"
 #include "runtime/checkpoint/CheckpointReader.h"
@@ -409,6 +410,12 @@ absl::Status Trainer::run() {
   if (world.rank() == 0)
     for (const std::string &text : executor.device().memoryReport())
       spdlog::info("ranks {}; on rank 0 {}", world.size(), text);
+  const std::string &target = executor.rankPlan().plan->target().name();
+  if (world.rank() == 0 && !absl::StartsWith(target, "sm_") &&
+      (options.allowTf32 || options.nondeterministic || options.noPeerMemory))
+    spdlog::warn("--allow-tf32, --nondeterministic and --no-peer-memory are "
+                 "for GPUs: without effect on this plan for {}",
+                 target);
   if (world.rank() == 0 && state.step >= lastStep)
     spdlog::warn("step {} is done already: nothing to train up to step {}",
                  state.step, lastStep);

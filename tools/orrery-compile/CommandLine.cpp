@@ -251,8 +251,7 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
                   " is below the least, 1");
     line.vocabSize = options.vocabSize;
   }
-  if (line.out.empty() && !line.explain && line.dumpFolder.empty() &&
-      line.stopAfter.empty())
+  if (line.out.empty() && !line.explain && line.dumpFolder.empty())
     return fail(
         "nothing to do: give --out=PLAN, --explain or --dump-ir=FOLDER");
   return line;

@@ -16,11 +16,11 @@
 
 using namespace orrery;
 
-static int usage() {
+static int usage(std::FILE *to = stderr) {
   std::fputs("usage: orrery-plan show PLAN [--rank R]\n"
              "       orrery-plan verify PLAN\n",
-             stderr);
-  return 2;
+             to);
+  return to == stdout ? 0 : 2;
 }
 
 static int fail(const absl::Status &status) {
@@ -53,6 +53,8 @@ int main(int argc, char **argv) {
                      text);
         return 2;
       }
+    } else if (argument == "--help" || argument == "-h") {
+      return usage(stdout);
     } else if (argument.rfind("--", 0) == 0) {
       std::fprintf(stderr, "orrery-plan: error: unknown option %s\n",
                    argument.c_str());
@@ -65,6 +67,10 @@ int main(int argc, char **argv) {
       return usage();
     }
   }
+  if (!command.empty() && command != "show" && command != "verify")
+    std::fprintf(stderr,
+                 "orrery-plan: error: '%s' is neither show nor verify\n",
+                 command.c_str());
   if ((command != "show" && command != "verify") || path.empty())
     return usage();
   absl::StatusOr<plan::Plan> plan = runtime::readPlan(path);

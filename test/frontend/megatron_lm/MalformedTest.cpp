@@ -309,6 +309,8 @@ TEST(Malformed, ProgramsAndWorldSizes) {
                 .find("is not supported yet; nearest legal choice: "
                       "pretrain_gpt.py"),
             std::string::npos);
+  EXPECT_NE(errorsOf("torchrun", 8).find("leave it and its options out"),
+            std::string::npos);
   EXPECT_NE(errorsOf("train.py", 8).find("train.py: is not a program"),
             std::string::npos);
   EXPECT_NE(errorsOf("pretrain_gpt.py", 0).find("world size 0"),
