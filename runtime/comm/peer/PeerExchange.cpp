@@ -2,18 +2,10 @@
 #include "runtime/comm/peer/PeerExchange.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/device/cuda/CudaStatus.h"
 #include "runtime/plan/ElementType.h"
 
 namespace orrery::runtime {
-namespace {
-
-absl::Status toStatus(cudaError_t error, absl::string_view call) {
-  return error == cudaSuccess ? absl::OkStatus()
-                              : absl::InternalError(absl::StrCat(
-                                    call, ": ", cudaGetErrorString(error)));
-}
-
-} // namespace
 
 absl::StatusOr<kernels::cuda::PeerPlaces>
 PeerExchange::placesOf(std::byte *own, int64_t bytes) const {
@@ -41,7 +33,7 @@ absl::Status PeerExchange::exchange(const std::byte *in, int64_t inDistance,
     return places.status();
   absl::Status status = meet(PeerPhase::Ready, stream);
   if (status.ok())
-    status = toStatus(
+    status = cuda::toStatus(
         kernels::cuda::sendParts(in, inDistance, *places, bytes, stream),
         "copy to other GPUs");
   return status.ok() ? meet(PeerPhase::Done, stream) : status;
@@ -58,10 +50,11 @@ absl::Status PeerExchange::reduceScatter(std::byte *in, std::byte *out,
     return places.status();
   absl::Status status = meet(PeerPhase::Ready, stream);
   if (status.ok())
-    status = toStatus(kernels::cuda::sumParts(
-                          static_cast<kernels::ElementType>(type), *places, out,
-                          count, reduction == Reduction::Max, stream),
-                      "sum of the GPUs' parts");
+    status =
+        cuda::toStatus(kernels::cuda::sumParts(
+                           static_cast<kernels::ElementType>(type), *places,
+                           out, count, reduction == Reduction::Max, stream),
+                       "sum of the GPUs' parts");
   return status.ok() ? meet(PeerPhase::Done, stream) : status;
 }
 

@@ -3,11 +3,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/cuda/Peers.h"
+#include "runtime/device/cuda/CudaStatus.h"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -18,11 +18,9 @@ namespace orrery::runtime {
 namespace {
 
 absl::Status toStatus(cudaError_t error, absl::string_view call) {
-  if (error == cudaSuccess)
-    return absl::OkStatus();
-  static_cast<void>(cudaGetLastError()); // the status says it
-  return absl::InternalError(
-      absl::StrCat(call, ": ", cudaGetErrorString(error)));
+  if (error != cudaSuccess)
+    static_cast<void>(cudaGetLastError()); // the status says it
+  return cuda::toStatus(error, call);
 }
 
 // What a rank shows of one allocation.
@@ -41,10 +39,7 @@ uint64_t identifyHost() {
   std::string boot;
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::getline(file, boot);
-  uint64_t hash = 14695981039346656037u; // FNV-1a: the same in every process
-  for (char c : std::string(name.data()) + "/" + boot)
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return hash;
+  return std::hash<std::string>()(absl::StrCat(name.data(), "/", boot));
 }
 
 absl::Status show(Communicator &world, const Shown &own,
@@ -71,9 +66,8 @@ absl::Status PeerMemory::createFlags(int groups, int ranks) {
   const int64_t meetings = int64_t(groups) * 2;
   flagWords = meetings * kernels::cuda::kMaxPeers;
   probes = flagWords + meetings;
-  const int64_t bytes =
-      (probes + ranks + 1) * static_cast<int64_t>(sizeof(uint32_t));
-  flagBytes = (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes * kPeerBlockBytes;
+  flagBytes = wholePeerBlocks((probes + ranks + 1) *
+                              static_cast<int64_t>(sizeof(uint32_t)));
   void *memory = nullptr;
   absl::Status status =
       toStatus(cudaMalloc(&memory, static_cast<size_t>(flagBytes)),

@@ -27,6 +27,9 @@ struct DeviceBlock {
   int64_t bytes = 0;
 };
 constexpr int64_t kPeerBlockBytes = int64_t(2) << 20;
+constexpr int64_t wholePeerBlocks(int64_t bytes) {
+  return (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes * kPeerBlockBytes;
+}
 
 /// Where ranks meet: before they use each other's memory, and behind it.
 enum class PeerPhase { Ready, Done };

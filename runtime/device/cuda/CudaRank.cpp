@@ -202,9 +202,7 @@ absl::Status CudaRank::warmUp() {
 
 // Memory that other ranks map is theirs in whole blocks.
 int64_t CudaRank::shownBytes(int64_t bytes) const {
-  return reached.empty() ? bytes
-                         : (bytes + kPeerBlockBytes - 1) / kPeerBlockBytes *
-                               kPeerBlockBytes;
+  return reached.empty() ? bytes : wholePeerBlocks(bytes);
 }
 
 // A place in scratch memory is the same place on ranks that use each other's,
