@@ -75,9 +75,12 @@ def Rank_GemmOp : Rank_Instruction<"gemm", [AttrSizedOperandSegments]> {
     ```
     With an epilogue `%x, %w -> %y epilogue bias_gelu bias %b :
     memref<96xf32> aux %z : memref<128x96xf32> {…`.
+    With `first_run_overwrites` beta is 0 in the program's first run of a step,
+    whatever C had before (pass rank-overwrite-gradients).
     - (C1) an epilogue has beta = 0; (C2) bias and aux are there exactly where
       the epilogue uses them; (C3) bias has n elements of C's type in a row;
-      (C4) aux has C's type and layout, in a batch too.
+      (C4) aux has C's type and layout, in a batch too; (C5) with
+      `first_run_overwrites` beta = 1.
   }];
   let arguments = (ins AnyMemRef:$a, AnyMemRef:$b, AnyMemRef:$c,
       Optional<AnyMemRef>:$bias, Optional<AnyMemRef>:$aux,
@@ -85,7 +88,8 @@ def Rank_GemmOp : Rank_Instruction<"gemm", [AttrSizedOperandSegments]> {
       I64Attr:$k, I64Attr:$lda, I64Attr:$ldb, I64Attr:$ldc, I64Attr:$batch,
       I64Attr:$stride_a, I64Attr:$stride_b, I64Attr:$stride_c,
       F64Attr:$alpha, F64Attr:$beta,
-      DefaultValuedAttr<Rank_EpilogueAttr, "Epilogue::None">:$epilogue);
+      DefaultValuedAttr<Rank_EpilogueAttr, "Epilogue::None">:$epilogue,
+      UnitAttr:$first_run_overwrites);
   let assemblyFormat = [{$a `,` $b `->` $c (`epilogue` $epilogue^)?
       (`bias` $bias^ `:` type($bias))? (`aux` $aux^ `:` type($aux))? attr-dict
       `:` type($a) `,` type($b) `->` type($c)}];

@@ -100,6 +100,9 @@ LogicalResult GemmOp::verify() {
     return emitOpError("with epilogue ")
            << stringifyEpilogue(epilogue) << " has beta "
            << getBeta().convertToDouble() << ", expected 0";
+  if (getFirstRunOverwrites() && !getBeta().isExactlyValue(1.0)) // C5
+    return emitOpError("overwrites C in the first run only and has beta ")
+           << getBeta().convertToDouble() << ", expected 1";
   auto present = [&](StringRef what, Value operand,
                      bool used) -> LogicalResult {
     if (static_cast<bool>(operand) == used) // C2

@@ -110,6 +110,7 @@ void ClassEmitter::emitGemm(rank::GemmOp op, plan::Gemm &gemm) {
   gemm.set_beta(op.getBeta().convertToDouble());
   gemm.set_epilogue(
       static_cast<plan::Gemm::Epilogue>(static_cast<int>(op.getEpilogue())));
+  gemm.set_first_run_overwrites(op.getFirstRunOverwrites());
   if (op.getBias())
     emitView(op.getBias(), *gemm.mutable_bias());
   if (op.getAux())

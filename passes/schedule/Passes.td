@@ -40,6 +40,29 @@ def RankOverlapGradients
   let dependentDialects = ["::orrery::rank::RankDialect"];
 }
 
+def RankOverwriteGradients
+    : Pass<"rank-overwrite-gradients", "::mlir::ModuleOp"> {
+  let summary = "The first product of a step to add to a gradient overwrites it";
+  let description = [{
+    A product that adds to a gradient, C = A B + C, reads what the step began
+    with: zeros, which somebody has written. Where it is the first to touch that
+    part of the gradient it becomes C = A B in the program's first run of a step
+    and nobody clears C: for n bytes of gradients, n less to read and 2 n less to
+    write.
+
+    Left alone: products behind another instruction that touches the same bytes
+    (of the backward, or of @forward, which runs ahead of it), and C with gaps.
+
+    *Before:* programs of rank-lower and the passes behind it, in their final
+    order.
+    *After:* such products of @backward have `first_run_overwrites`.
+
+    Example: `rank.gemm %dy, %x -> %gw {beta = 1.0 : f64, …}` becomes
+    `rank.gemm %dy, %x -> %gw {beta = 1.0 : f64, first_run_overwrites, …}`.
+  }];
+  let dependentDialects = ["::orrery::rank::RankDialect"];
+}
+
 def RankGemmEpilogue : Pass<"rank-gemm-epilogue", "::mlir::ModuleOp"> {
   let summary = "Adds biases and gelus in the product before them";
   let description = [{

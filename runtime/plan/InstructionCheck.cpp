@@ -130,6 +130,9 @@ absl::Status InstructionChecker::checkGemm(const plan::Gemm &op) {
                          op.batch(), op.stride_c());
   if (!status.ok())
     return status;
+  if (op.first_run_overwrites() && op.beta() != 1)
+    return fault("overwrites c in the first run only and has beta ", op.beta(),
+                 ", expected 1");
   // Of products that all write one place.
   if (Wide{op.batch()} * op.m() * op.n() != viewElements(op.c()))
     return fault("operand c: ", op.batch(), " x [", op.m(), ", ", op.n(),

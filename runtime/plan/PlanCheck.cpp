@@ -85,10 +85,13 @@ absl::Status checkPlan(const plan::Plan &plan) {
     return status;
   if (absl::Status status = checkStructure(plan, *mesh); !status.ok())
     return status;
-  for (const plan::RankClass &rankClass : plan.classes())
-    if (absl::Status status = checkInstructions(plan, *mesh, rankClass);
-        !status.ok())
+  for (const plan::RankClass &rankClass : plan.classes()) {
+    absl::Status status = checkInstructions(plan, *mesh, rankClass);
+    if (status.ok())
+      status = checkOverwrites(rankClass);
+    if (!status.ok())
       return status;
+  }
   for (int64_t microbatches : microbatchCounts(plan, *mesh))
     if (absl::Status status = checkSchedules(plan, *mesh, microbatches);
         !status.ok())

@@ -10,7 +10,8 @@
 //                 slot disjoint from every other (work buffers may share);
 //                 parameters inside their buckets, divided evenly, complete
 //                 and owned once over the whole plan
-//   instructions  views inside their buffers, shapes, types, communicators
+//   instructions  views inside their buffers, shapes, types, communicators;
+//                 what overwrites a gradient is the first to touch it
 //   schedules     programs exist; a walk of all stages proves that every
 //                 receive meets its send and every collective its peers, and
 //                 that no slot is reused while it is needed
@@ -39,6 +40,11 @@ absl::Status checkStructure(const plan::Plan &plan, const Mesh &mesh);
 /// Every instruction of every program of one class.
 absl::Status checkInstructions(const plan::Plan &plan, const Mesh &mesh,
                                const plan::RankClass &rankClass);
+
+/// Products with first_run_overwrites are the first of a training step to touch
+/// their C, a part of a gradient without gaps. Requires that the checks above
+/// passed.
+absl::Status checkOverwrites(const plan::RankClass &rankClass);
 
 /// Walks the train and evaluate schedules of all stages for one number of
 /// microbatches. Requires that the two checks above passed.

@@ -70,6 +70,7 @@ std::vector<Stage> orrery::getStages(const job::JobSpec &job, StringRef target,
       manager.addPass(passes::createRankChunkCollectives(chunks));
     if (gpu)
       manager.addPass(passes::createRankOverlapGradients());
+    manager.addPass(passes::createRankOverwriteGradients());
     manager.addPass(passes::createRankSchedule(options));
   });
   add("memory", [=](OpPassManager &manager) {

@@ -102,6 +102,8 @@ static std::string describeOperation(const plan::Instruction &instruction) {
     when = fmt::format("stream {}", instruction.stream());
   if (instruction.last_run_only())
     when += when.empty() ? "last run" : ", last run";
+  if (instruction.gemm().first_run_overwrites())
+    when += when.empty() ? "first run overwrites" : ", first run overwrites";
   return when.empty() ? instruction.label()
                       : fmt::format("{} ({})", instruction.label(), when);
 }

@@ -2,6 +2,7 @@
 #include "runtime/device/cpu/CpuDevice.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/device/ArenaRanges.h"
 #include "runtime/device/Groups.h"
 #include "runtime/device/HostScalars.h"
 #include "runtime/device/cpu/Arena.h"
@@ -47,6 +48,7 @@ private:
   Arena memory, scratch; // scratch: attention tiles, packed collectives
   KernelModule kernels;
   StepKeys keys;
+  std::vector<ArenaRange> cleared; // when a training step begins
   std::deque<PreparedProgram> programs;
   std::optional<HostScalars> scalars;
   InputFeeder feeder;
@@ -83,6 +85,7 @@ absl::Status CpuDevice::prepare(CommunicatorFactory &factory) {
   if (!arena.ok())
     return arena.status();
   scratch = *std::move(arena);
+  cleared = rangesToClear(rank);
   scalars.emplace(rank, memory.data());
   absl::StatusOr<InputFeeder> inputs = InputFeeder::create(rank, memory.data());
   if (!inputs.ok())
@@ -94,11 +97,9 @@ absl::Status CpuDevice::prepare(CommunicatorFactory &factory) {
 }
 
 void CpuDevice::clearGradients() {
-  for (const plan::Buffer &buffer : rank.rankClass->buffers()) {
-    if (buffer.kind() != plan::Buffer::GRADIENT)
-      continue;
-    std::byte *begin = memory.data() + buffer.offset();
-    const int64_t bytes = static_cast<int64_t>(buffer.bytes());
+  for (const ArenaRange &range : cleared) {
+    std::byte *begin = memory.data() + range.begin;
+    const int64_t bytes = static_cast<int64_t>(range.bytes());
     constexpr int64_t kPiece = 1 << 18;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t first = 0; first < bytes; first += kPiece)

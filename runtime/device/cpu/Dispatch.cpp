@@ -32,7 +32,10 @@ absl::Status run(PreparedGemm &p, int64_t microbatch,
   p.arguments.a = p.a.at(microbatch);
   p.arguments.b = p.b.at(microbatch);
   p.arguments.c = p.c.at(microbatch);
-  return kernels::gemm(p.type, p.arguments, context.threads);
+  kernels::GemmArguments arguments = p.arguments;
+  if (p.firstRunOverwrites && microbatch == 0)
+    arguments.beta = 0;
+  return kernels::gemm(p.type, arguments, context.threads);
 }
 
 // Fills in what depends on the microbatch and the step.

@@ -41,6 +41,7 @@ absl::StatusOr<PreparedGemm> prepareGemm(const plan::Gemm &op,
                      "with --target=cpu"));
   PreparedGemm p;
   p.type = kernelType(op.c());
+  p.firstRunOverwrites = op.first_run_overwrites();
   if (kernelType(op.a()) != p.type || kernelType(op.b()) != p.type)
     return absl::UnimplementedError(
         absl::StrCat("operands of types ", elementName(op.a().type()), ", ",

@@ -35,6 +35,7 @@ struct PreparedLaunch {
 
 struct PreparedGemm {
   kernels::ElementType type;
+  bool firstRunOverwrites = false;
   kernels::GemmArguments arguments;
   SlotAddress a, b, c;
 };

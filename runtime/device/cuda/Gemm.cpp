@@ -74,10 +74,11 @@ absl::Status PreparedGemm::run(const GemmPointers &at, void *workspaceAt,
             is.hasBias() ? at.bias : nullptr, is.hasAux() ? at.aux : nullptr);
         !status.ok())
       return status;
+  const float beta = at.overwrite ? 0 : is.beta;
   cublasStatus_t status =
       blas.matmul(handle, description.operation(), &is.alpha, at.b,
-                  description.first(), at.a, description.second(), &is.beta,
-                  at.c, description.out(), at.c, description.out(), &algorithm,
+                  description.first(), at.a, description.second(), &beta, at.c,
+                  description.out(), at.c, description.out(), &algorithm,
                   workspaceAt, static_cast<size_t>(workspace), stream);
   if (status != CUBLAS_STATUS_SUCCESS)
     return blas.toStatus(status, text(is));

@@ -34,13 +34,14 @@ struct GemmOptions {
   bool tune = true;            // false: the library's first proposal
 };
 
-/// Device memory; null for operands that the epilogue does not have.
+/// Operands of one run: device memory, null where the epilogue has none.
 struct GemmPointers {
   const void *a = nullptr;
   const void *b = nullptr;
   void *c = nullptr;
   const void *bias = nullptr;
-  void *aux = nullptr; // written by BiasGelu, read by GeluGrad
+  void *aux = nullptr;    // written by BiasGelu, read by GeluGrad
+  bool overwrite = false; // beta is 0 this time
 };
 
 /// A product with its algorithm. Not for use by two threads at once.

@@ -15,8 +15,9 @@ Prepared prepareGemm(const plan::Gemm &op, PrepareContext &context) {
               aux = problem.hasAux() ? context.place(op.aux()) : Place();
   return makeOperation(
       (*gemm)->workspaceBytes(),
-      [=, gemm = *gemm, hasBias = problem.hasBias(),
-       hasAux = problem.hasAux()](const Site &site) -> absl::Status {
+      [=, gemm = *gemm, hasBias = problem.hasBias(), hasAux = problem.hasAux(),
+       firstOverwrites =
+           op.first_run_overwrites()](const Site &site) -> absl::Status {
         GemmPointers at;
         at.a = a.in(site.arena, site.microbatch);
         at.b = b.in(site.arena, site.microbatch);
@@ -25,6 +26,7 @@ Prepared prepareGemm(const plan::Gemm &op, PrepareContext &context) {
           at.bias = bias.in(site.arena, site.microbatch);
         if (hasAux)
           at.aux = aux.in(site.arena, site.microbatch);
+        at.overwrite = firstOverwrites && site.microbatch == 0;
         return gemm->run(at, site.scratch, site.stream);
       });
 }

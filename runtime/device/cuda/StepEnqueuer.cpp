@@ -53,7 +53,7 @@ StepEnqueuer::create(const RankPlan &rank, const Lanes &lanes,
   StepEnqueuer enqueuer;
   enqueuer.staging = &staging;
   enqueuer.programs = &programs;
-  enqueuer.gradients = rangesOf(rank, plan::Buffer::GRADIENT);
+  enqueuer.gradients = rangesToClear(rank);
   for (int lane = 0; lane < lanes.count(); ++lane) {
     // What other ranks wait for goes first.
     absl::StatusOr<Stream> stream = createStream(lane > 0);

@@ -172,8 +172,7 @@ void Planner::addRun(const std::vector<TimelineRun> &timeline,
   if (run.fillsInput)
     addInputs(run.microbatch);
   if (clearsGradients) // behind the inputs that the first run waits for
-    addRanges(StepAction::Kind::ClearGradients,
-              rangesOf(rank, plan::Buffer::GRADIENT), true);
+    addRanges(StepAction::Kind::ClearGradients, rangesToClear(rank), true);
   clearsGradients = false;
   const std::vector<PlacedInstruction> &program = programs[run.program];
   for (size_t i = 0; i < program.size(); ++i)
@@ -202,36 +201,6 @@ StepPlan Planner::plan(bool train, int64_t microbatches) {
 StepPlan planStep(const RankPlan &rank, const Lanes &lanes, bool train,
                   int64_t microbatches) {
   return Planner(rank, lanes).plan(train, microbatches);
-}
-
-std::vector<ArenaRange> rangesOf(const RankPlan &rank,
-                                 plan::Buffer::Kind kind) {
-  std::vector<const plan::Buffer *> sorted;
-  for (const plan::Buffer &buffer : rank.rankClass->buffers())
-    if (buffer.bytes() > 0)
-      sorted.push_back(&buffer);
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const plan::Buffer *a, const plan::Buffer *b) {
-                     return a->offset() < b->offset();
-                   });
-  std::vector<ArenaRange> ranges;
-  bool neighbour = false; // the last range is of the buffer before
-  for (const plan::Buffer *buffer : sorted) {
-    if (buffer->kind() != kind) {
-      neighbour = false;
-      continue;
-    }
-    const uint64_t begin = buffer->offset();
-    const uint64_t end =
-        begin + buffer->bytes() +
-        (slotsOf(*buffer, *rank.member) - 1) * buffer->slot_stride();
-    if (neighbour && begin < ranges.back().end + 256)
-      ranges.back().end = std::max(ranges.back().end, end);
-    else
-      ranges.push_back({begin, end});
-    neighbour = true;
-  }
-  return ranges;
 }
 
 } // namespace orrery::runtime::cuda

@@ -3,6 +3,7 @@
 #ifndef ORRERY_RUNTIME_DEVICE_CUDA_STEPPLAN_H
 #define ORRERY_RUNTIME_DEVICE_CUDA_STEPPLAN_H
 
+#include "runtime/device/ArenaRanges.h"
 #include "runtime/device/Timeline.h"
 #include "runtime/device/cuda/Lanes.h"
 
@@ -17,7 +18,7 @@ struct StepAction {
     CopyKeys,       // of random streams, to the device
     CopyScalars,    // host's values, and zeros for what programs write
     CopyInputs,     // of a microbatch
-    ClearGradients, // all of them
+    ClearGradients, // those that no product overwrites
     Instruction,    // a send or receive is one, too
     ReadScalars     // back to the host
   };
@@ -52,17 +53,6 @@ struct StepPlan {
 /// action, with the operands of all.
 StepPlan planStep(const RankPlan &rank, const Lanes &lanes, bool train,
                   int64_t microbatches);
-
-/// Bytes of the arena [begin, end).
-struct ArenaRange {
-  uint64_t begin = 0, end = 0;
-  uint64_t bytes() const { return end - begin; }
-};
-
-/// Where the class's buffers of a kind lie, in order of their offsets, all
-/// slots; neighbours with less than 256 bytes and no other buffer between them
-/// are one range. For kinds that exist once.
-std::vector<ArenaRange> rangesOf(const RankPlan &rank, plan::Buffer::Kind kind);
 
 } // namespace orrery::runtime::cuda
 

@@ -150,3 +150,24 @@ rank.class @stage0 attributes {stages = array<i64: 0>,
         -> memref<2x2x4xf32, strided<[16, 4, 1]>>
   }
 }
+
+// -----
+
+rank.class @stage0 attributes {stages = array<i64: 0>,
+    first_layers = array<i64: 0>, warmups = array<i64: 0>,
+    slots = array<i64: 1>} {
+  rank.buffer work @b : memref<64xf32> {slots = 1 : i64}
+  rank.program @forward {
+    %a = rank.view @b at 0 : memref<4x4xf32>
+    %c = rank.view @b at 16 : memref<4x4xf32>
+    // gemm_c5
+    // expected-error@+1 {{'rank.gemm' op overwrites C in the first run only and has beta 0.000000e+00, expected 1}}
+    rank.gemm %a, %a -> %c
+        {transpose_a = false, transpose_b = true, m = 4 : i64, n = 4 : i64,
+        k = 4 : i64, lda = 4 : i64, ldb = 4 : i64, ldc = 4 : i64,
+        batch = 1 : i64, stride_a = 0 : i64, stride_b = 0 : i64,
+        stride_c = 0 : i64, alpha = 1.0 : f64, beta = 0.0 : f64,
+        first_run_overwrites}
+        : memref<4x4xf32>, memref<4x4xf32> -> memref<4x4xf32>
+  }
+}

@@ -72,6 +72,83 @@ TEST(GemmCheck, PassesProductsWhoseViewsHaveTheirElementsInAnotherOrder) {
   EXPECT_TRUE(checkPlan(plan).ok()) << checkPlan(plan);
 }
 
+/// A product at the end of the backward of class "first" that overwrites the
+/// last 8 x 8 elements of a gradient in its first run.
+plan::Gemm &overwriting(plan::Plan &plan) {
+  const plan::Gemm source = product(plan);
+  plan::RankClass &first = *plan.mutable_classes(0);
+  for (plan::Program &program : *first.mutable_programs()) {
+    if (program.name() != "backward")
+      continue;
+    plan::Gemm &gemm = *program.add_instructions()->mutable_gemm();
+    gemm = source;
+    gemm.set_transpose_a(true);
+    gemm.set_transpose_b(false);
+    *gemm.mutable_b() = source.a();
+    gemm.set_m(8);
+    gemm.set_k(source.m());
+    plan::View &c = *gemm.mutable_c();
+    c.set_buffer(first.buckets(0).gradient());
+    c.set_offset((first.buckets(0).elements() - 64) * 4);
+    c.set_shape(0, 8);
+    gemm.set_beta(1);
+    gemm.set_first_run_overwrites(true);
+    return gemm;
+  }
+  ADD_FAILURE() << "no backward";
+  return product(plan);
+}
+
+TEST(GemmCheck, PassesProductsThatAreTheFirstToTouchAGradient) {
+  plan::Plan plan = test::toyPlan({.pp = 2, .tp = 2});
+  overwriting(plan);
+  EXPECT_TRUE(checkPlan(plan).ok()) << checkPlan(plan);
+}
+
+std::vector<Fault> overwriteFaults() {
+  using P = plan::Plan;
+  return {
+      {"Beta",
+       [](P &p) { overwriting(p).set_beta(0); },
+       {"(gemm", "first run only and has beta 0, expected 1"}},
+      {"NoGradient",
+       [](P &p) { *overwriting(p).mutable_c() = product(p).b(); },
+       {"overwrites c in the first run", "which is no gradient"}},
+      {"Gaps",
+       [](P &p) {
+         plan::Gemm &gemm = overwriting(p);
+         gemm.mutable_c()->set_offset(gemm.c().offset() - 7 * 32);
+         gemm.mutable_c()->set_strides(0, 16);
+         gemm.set_ldc(16);
+       },
+       {"overwrites c in the first run, but c has gaps"}},
+      {"Twice",
+       [](P &p) {
+         overwriting(p);
+         overwriting(p);
+       },
+       {"program 'backward', instruction", "overwrites c in the first run",
+        "of 'backward' touches it before"}},
+      {"BehindAnother",
+       [](P &p) {
+         overwriting(p).mutable_c()->set_offset(0); // the word embeddings'
+       },
+       {"of 'backward' touches it before"}},
+      {"BehindTheForward",
+       [](P &p) {
+         plan::Gemm &gemm = overwriting(p);
+         *test::instructionOf(p, 0, "forward", 1)->mutable_gemm() = gemm;
+       },
+       {"program 'backward'", "instruction 1 of 'forward' touches it before"}},
+      {"NotTrained",
+       [](P &p) {
+         plan::Gemm &gemm = overwriting(p);
+         *test::instructionOf(p, 0, "evaluate", 1)->mutable_gemm() = gemm;
+       },
+       {"program 'evaluate', instruction 1", "is not in the train schedule"}},
+  };
+}
+
 std::vector<Fault> placeFaults() {
   using P = plan::Plan;
   return {
@@ -224,6 +301,8 @@ TEST_P(GemmFault, IsFound) { expectFound(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Places, GemmFault, ::testing::ValuesIn(placeFaults()),
                          nameOfFault);
+INSTANTIATE_TEST_SUITE_P(Overwrites, GemmFault,
+                         ::testing::ValuesIn(overwriteFaults()), nameOfFault);
 INSTANTIATE_TEST_SUITE_P(Epilogues, GemmFault,
                          ::testing::ValuesIn(epilogueFaults()), nameOfFault);
 

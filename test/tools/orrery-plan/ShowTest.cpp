@@ -108,6 +108,12 @@ TEST(ShowRank, TellsWhatRunsBesideTheRestOrOnce) {
   text = describeRank(plan, 0);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_THAT(*text, ContainsRegex("gemm +matmul \\(stream 1, last run\\) "));
+  gemm.set_last_run_only(false);
+  gemm.mutable_gemm()->set_first_run_overwrites(true);
+  text = describeRank(plan, 0);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(*text, ContainsRegex("gemm +matmul \\(stream 1, first run "
+                                   "overwrites\\) "));
 }
 
 TEST(ShowRank, RefusesARankOutsideTheMesh) {

@@ -4,7 +4,9 @@
 #include "test/kernels/cuda/DeviceArray.h"
 
 #include "absl/strings/str_cat.h"
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace orrery::kernels;
 using namespace orrery::runtime::cuda;
@@ -74,18 +76,24 @@ protected:
         }
   }
 
-  // Prepares, runs twice, compares with the truth and with itself.
-  void check(const GemmProblem &p) {
+  // Prepares, runs twice, compares with the truth and with itself. With
+  // `overwrite` C holds nothing that the runs may read.
+  void check(const GemmProblem &p, bool overwrite = false) {
     SCOPED_TRACE(p.key());
     auto gemm = library->prepare(p, algorithms);
     ASSERT_TRUE(gemm.ok()) << gemm.status();
     const std::vector<float> a = rounded(p.type, uniform(p.extentA(), 1));
     const std::vector<float> b = rounded(p.type, uniform(p.extentB(), 2));
-    const std::vector<float> c = rounded(p.typeC, uniform(p.extentC(), 3));
+    std::vector<float> c = rounded(p.typeC, uniform(p.extentC(), 3));
     const std::vector<float> bias = rounded(p.typeC, uniform(p.n, 4));
     const std::vector<float> aux = rounded(p.typeC, uniform(p.extentC(), 5));
     std::vector<double> truth = widen(c), auxTruth = widen(aux);
-    expectation(p, a, b, bias, truth, auxTruth);
+    GemmProblem asked = p;
+    if (overwrite) {
+      asked.beta = 0;
+      std::fill(c.begin(), c.end(), std::numeric_limits<float>::quiet_NaN());
+    }
+    expectation(asked, a, b, bias, truth, auxTruth);
 
     auto off = [](ElementType type, int64_t alignment) -> size_t {
       return alignment % 16 / elementBytes(type);
@@ -96,8 +104,8 @@ protected:
     FloatArray atBias(p.typeC, bias, off(p.typeC, p.alignBias));
     FloatArray atAux(p.typeC, aux, off(p.typeC, p.alignAux));
     DeviceArray<unsigned char> workspace((*gemm)->workspaceBytes());
-    const GemmPointers at = {atA.data(), atB.data(), atC.data(), atBias.data(),
-                             atAux.data()};
+    const GemmPointers at = {atA.data(),    atB.data(),   atC.data(),
+                             atBias.data(), atAux.data(), overwrite};
     auto run = [&] {
       atC.write(c);
       atAux.write(aux);
@@ -161,6 +169,7 @@ TEST_F(CudaGemm, AddsToWhatIsThere) {
       GemmProblem p = problemOf(types, 1, sizes, 0); // a weight's gradient
       p.alpha = 0.5, p.beta = 1;
       check(p);
+      check(p, /*overwrite=*/true);
       p.beta = 0.25;
       check(p);
     }

@@ -277,26 +277,6 @@ TEST(Lanes, NumbersChannelsAlikeOnBothSides) {
             (std::vector<PeerChannelId>{{0, 1, 0}, {1, 2, 0}}));
 }
 
-TEST(Ranges, MergesNeighboursAndStopsAtOtherBuffers) {
-  plan::Plan plan = planFromText(kMiddle);
-  auto rank = RankPlan::create(plan, 1);
-  ASSERT_TRUE(rank.ok());
-  auto bounds = [&] {
-    std::vector<std::pair<uint64_t, uint64_t>> result;
-    for (const ArenaRange &range : rangesOf(*rank, plan::Buffer::SCALAR))
-      result.emplace_back(range.begin, range.end);
-    return result;
-  };
-  using Bounds = std::vector<std::pair<uint64_t, uint64_t>>;
-  EXPECT_EQ(bounds(), (Bounds{{1280, 1540}}));
-  plan::Buffer *work = plan.mutable_classes(0)->add_buffers();
-  work->set_kind(plan::Buffer::WORK);
-  work->set_offset(1344);
-  work->set_bytes(64);
-  work->set_slots(1);
-  EXPECT_EQ(bounds(), (Bounds{{1280, 1284}, {1536, 1540}}));
-}
-
 TEST(Place, FollowsSlotsAndStridesOfEitherSign) {
   EXPECT_EQ((Place{100, 64, 3}.at(4)), 164);
   plan::View view;
