@@ -22,6 +22,7 @@ createDevice(const RankPlan &rank, CommunicatorFactory &factory,
 #ifdef ORRERY_CUDA
   CudaOptions cuda;
   cuda.allowTf32 = options.allowTf32;
+  cuda.searchProducts = !options.noProductSearch;
   cuda.deterministic = !options.nondeterministic;
   cuda.peerMemory = !options.noPeerMemory;
   cuda.gemmCache = options.plan.empty() ? "" : options.plan + ".gemm";

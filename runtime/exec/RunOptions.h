@@ -20,6 +20,7 @@ struct RunOptions {
   int threads = 1;        // of this rank, on CPUs
   bool allowTf32 = false; // of F32 matrix products on GPUs
   bool nondeterministic = false; // attention on GPUs, for speed
+  bool noProductSearch = false;  // on GPUs: cuBLASLt's proposals only
   bool noPeerMemory = false;     // between GPUs: all messages go through NCCL
 };
 

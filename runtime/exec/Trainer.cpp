@@ -412,9 +412,11 @@ absl::Status Trainer::run() {
       spdlog::info("ranks {}; on rank 0 {}", world.size(), text);
   const std::string &target = executor.rankPlan().plan->target().name();
   if (world.rank() == 0 && !absl::StartsWith(target, "sm_") &&
-      (options.allowTf32 || options.nondeterministic || options.noPeerMemory))
-    spdlog::warn("--allow-tf32, --nondeterministic and --no-peer-memory are "
-                 "for GPUs: without effect on this plan for {}",
+      (options.allowTf32 || options.nondeterministic ||
+       options.noProductSearch || options.noPeerMemory))
+    spdlog::warn("--allow-tf32, --nondeterministic, --no-product-search and "
+                 "--no-peer-memory are for GPUs: without effect on this plan "
+                 "for {}",
                  target);
   if (world.rank() == 0 && state.step >= lastStep)
     spdlog::warn("step {} is done already: nothing to train up to step {}",

@@ -47,6 +47,10 @@ const Option kOptions[] = {
      "on GPUs: attention's gradient is faster, and another in its last bits "
      "in every run",
      nullptr, &Run::nondeterministic},
+    {"--no-product-search", "",
+     "on GPUs: measure only what cuBLASLt proposes for a matrix product; the "
+     "first run of a plan starts sooner",
+     nullptr, &Run::noProductSearch},
     {"--no-peer-memory", "", "between GPUs: all messages go through NCCL",
      nullptr, &Run::noPeerMemory},
 };

@@ -3,7 +3,7 @@
 //   mpirun -n N orrery-run PLAN [--data PREFIX] [--steps K] [--load PATH]
 //          [--save DIR] [--metrics FILE.jsonl] [--trace FILE.json]
 //          [--threads T] [--benchmark] [--profile] [--allow-tf32]
-//          [--nondeterministic] [--no-peer-memory]
+//          [--nondeterministic] [--no-product-search] [--no-peer-memory]
 //
 // Exit codes: 0 done, 1 an error that was shown, 2 a bad command line.
 #include "runtime/comm/mpi/MpiWorld.h"

@@ -34,8 +34,11 @@ absl::StatusOr<CublasLt> load() {
        blas.matmulPreferenceSetAttribute);
   find("cublasLtMatmulAlgoGetHeuristic", blas.matmulAlgoGetHeuristic);
   find("cublasLtMatmulAlgoCheck", blas.matmulAlgoCheck);
+  find("cublasLtMatmulAlgoCapGetAttribute", blas.matmulAlgoCapGetAttribute);
   find("cublasLtMatmulAlgoConfigGetAttribute",
        blas.matmulAlgoConfigGetAttribute);
+  find("cublasLtMatmulAlgoConfigSetAttribute",
+       blas.matmulAlgoConfigSetAttribute);
   if (!status.ok())
     return status;
   return blas;

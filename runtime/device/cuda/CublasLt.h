@@ -30,7 +30,11 @@ struct CublasLt {
       nullptr;
   decltype(&cublasLtMatmulAlgoGetHeuristic) matmulAlgoGetHeuristic = nullptr;
   decltype(&cublasLtMatmulAlgoCheck) matmulAlgoCheck = nullptr;
+  decltype(&cublasLtMatmulAlgoCapGetAttribute) matmulAlgoCapGetAttribute =
+      nullptr;
   decltype(&cublasLtMatmulAlgoConfigGetAttribute) matmulAlgoConfigGetAttribute =
+      nullptr;
+  decltype(&cublasLtMatmulAlgoConfigSetAttribute) matmulAlgoConfigSetAttribute =
       nullptr;
 
   /// Opened once in a process. NotFound where there is no such library, or one

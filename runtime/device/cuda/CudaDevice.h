@@ -13,6 +13,8 @@ namespace orrery::runtime {
 
 struct CudaOptions {
   bool allowTf32 = false; // of F32 matrix products
+  // Matrix products beyond cuBLASLt's proposals, once for a plan.
+  bool searchProducts = true;
   // The gradient of cuDNN's attention is the same in every run; else faster.
   bool deterministic = true;
   // Ranks of a host use each other's memory where they can.

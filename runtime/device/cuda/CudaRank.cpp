@@ -169,7 +169,7 @@ absl::Status CudaRank::alone(const absl::Status &status) {
 }
 
 absl::Status CudaRank::openGemms() {
-  return gemms.open(*rank.plan, options.allowTf32);
+  return gemms.open(*rank.plan, options.allowTf32, options.searchProducts);
 }
 
 absl::Status CudaRank::chooseGemms() {

@@ -110,10 +110,12 @@ GemmLibrary::create(const CublasLt &blas, const GemmOptions &options) {
         blas.toStatus(status, absl::StrCat("cannot use GPU ", device, " (",
                                            properties.name, ")"))
             .message());
-  library->on = absl::StrCat(
-      "cuBLASLt ", blas.getVersion(), ", ", properties.name, " of ",
-      properties.multiProcessorCount, " multiprocessors, workspace ",
-      options.workspaceBytes, options.tf32 ? ", tf32" : "");
+  library->processors = properties.multiProcessorCount;
+  library->on =
+      absl::StrCat("cuBLASLt ", blas.getVersion(), ", ", properties.name,
+                   " of ", library->processors, " multiprocessors, workspace ",
+                   options.workspaceBytes, options.tf32 ? ", tf32" : "",
+                   options.searchSeconds > 0 ? "" : ", proposals only");
   return library;
 }
 

@@ -30,7 +30,8 @@ struct GemmOptions {
   int64_t workspaceBytes = int64_t(64) << 20; // an algorithm may ask for
   bool tf32 = false;           // F32 operands rounded to 10 bits of mantissa
   int candidates = 16;         // algorithms measured for a product
-  double tuningSeconds = 0.25; // on the GPU, for a product
+  double tuningSeconds = 0.25; // on the GPU, for proposals and finalists
+  double searchSeconds = 3;    // for ways that the library does not propose
   bool tune = true;            // false: the library's first proposal
 };
 
@@ -102,7 +103,7 @@ public:
   absl::StatusOr<PreparedGemm *> prepare(const GemmProblem &problem,
                                          const GemmAlgorithms &algorithms);
 
-  /// Ways to compute the product, the library's favourite first; algorithms
+  /// The library's proposals for the product, its favourite first; algorithms
   /// whose sums have a fixed order only. With an epilogue that no algorithm
   /// has, ways that leave it to a kernel of its own. Unimplemented: there are
   /// none.
@@ -114,6 +115,10 @@ public:
   absl::StatusOr<std::unique_ptr<PreparedGemm>>
   prepareChoice(const GemmProblem &problem, const GemmChoice &choice) const;
 
+  const CublasLt &functions() const { return blas; }
+  int64_t multiprocessors() const { return processors; }
+  bool searches() const { return options.searchSeconds > 0; }
+
 private:
   GemmLibrary(const CublasLt &blas, const GemmOptions &options)
       : blas(blas), options(options) {}
@@ -123,6 +128,7 @@ private:
   const CublasLt &blas;
   GemmOptions options;
   cublasLtHandle_t handle = nullptr;
+  int64_t processors = 0;
   std::string on;
   std::vector<std::unique_ptr<PreparedGemm>> prepared;
   std::map<std::string, std::vector<PreparedGemm *>> byKey;

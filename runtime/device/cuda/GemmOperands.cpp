@@ -57,6 +57,7 @@ absl::StatusOr<GemmOperands> GemmOperands::create(const GemmProblem &problem,
     return memory.status();
   GemmOperands operands;
   operands.memory = std::move(*memory);
+  operands.workspaceSize = workspaceBytes;
   std::byte *at = static_cast<std::byte *>(operands.memory.get()) + first;
   uint64_t seed = 1;
   absl::Status status;

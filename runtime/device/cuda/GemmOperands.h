@@ -22,9 +22,11 @@ public:
 
   const GemmPointers &set(size_t i) const { return sets[i % sets.size()]; }
   void *workspace() const { return memory.get(); }
+  int64_t workspaceBytes() const { return workspaceSize; }
 
 private:
   DeviceMemory memory;
+  int64_t workspaceSize = 0;
   std::vector<GemmPointers> sets;
 };
 

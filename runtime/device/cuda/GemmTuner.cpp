@@ -2,6 +2,8 @@
 #include "runtime/device/cuda/GemmTuner.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/device/cuda/GemmAgreement.h"
+#include "runtime/device/cuda/GemmSearch.h"
 
 #include <algorithm>
 
@@ -15,7 +17,10 @@ constexpr int kMostRuns = 64; // in a graph
 // Finalists: within these of the fastest single run. Single runs of short
 // products are mostly the launch.
 constexpr double kNear = 1.25, kNearMicroseconds = 5;
-constexpr double kBetter = 0.99; // what a later candidate must reach
+constexpr double kBetter = 0.995; // what a later candidate must reach
+// Shorter products are not worth a search.
+constexpr double kLongMicroseconds = 50;
+constexpr size_t kMostContenders = 64; // at once
 
 } // namespace
 
@@ -75,7 +80,8 @@ GemmTuner::prepareAll(const GemmProblem &problem,
       continue;
     }
     Contender &contender = contenders.emplace_back();
-    contender.index = i;
+    contender.order = i;
+    contender.choice = choices[i];
     contender.gemm = std::move(*gemm);
   }
   if (contenders.empty())
@@ -83,46 +89,81 @@ GemmTuner::prepareAll(const GemmProblem &problem,
   return contenders;
 }
 
-// Leaves the finalists, in the library's order.
-void GemmTuner::tryOnce(std::vector<Contender> &contenders,
-                        const GemmOperands &operands) {
+std::optional<double> GemmTuner::timeOnce(PreparedGemm &gemm,
+                                          const GemmOperands &operands) {
+  auto run = [&](size_t set) {
+    return time([&] {
+      return gemm.run(operands.set(set), operands.workspace(), stream.get());
+    });
+  };
+  const double before = spent;
+  if (!run(0).ok()) // loads the code, so it takes its time
+    return std::nullopt;
+  spent = before;
+  absl::StatusOr<double> once = run(1);
+  return once.ok() ? std::optional(*once) : std::nullopt;
+}
+
+void GemmTuner::tryProposals(std::vector<Contender> &contenders,
+                             const GemmOperands &operands) {
   std::vector<Contender> tried;
-  double best = 0;
   for (Contender &contender : contenders) {
     if (tried.size() >= kAtLeast && spent > 0.5e6 * options.tuningSeconds)
       break;
-    auto run = [&](size_t set) {
-      return time([&] {
-        return contender.gemm->run(operands.set(set), operands.workspace(),
-                                   stream.get());
-      });
-    };
-    const double before = spent;
-    if (!run(0).ok()) // loads the code, so it takes its time
-      continue;
-    spent = before;
-    absl::StatusOr<double> once = run(1);
-    if (!once.ok())
+    const std::optional<double> once = timeOnce(*contender.gemm, operands);
+    if (!once)
       continue;
     contender.once = *once;
     contender.times.push_back(*once);
-    best = tried.empty() ? *once : std::min(best, *once);
     tried.push_back(std::move(contender));
   }
-  std::erase_if(tried, [&](const Contender &contender) {
-    return contender.once > kNear * best + kNearMicroseconds;
-  });
-  if (tried.size() > kFinalists) {
-    std::stable_sort(
-        tried.begin(), tried.end(),
-        [](const Contender &a, const Contender &b) { return a.once < b.once; });
-    tried.resize(kFinalists);
-    std::sort(tried.begin(), tried.end(),
-              [](const Contender &a, const Contender &b) {
-                return a.index < b.index;
-              });
-  }
   contenders = std::move(tried);
+}
+
+void GemmTuner::search(const GemmProblem &problem,
+                       const std::vector<GemmChoice> &proposals,
+                       std::vector<Contender> &contenders,
+                       const GemmOperands &operands) {
+  const double before = spent;
+  size_t next = proposals.size();
+  GemmSearch search(library.functions(), problem, library.multiprocessors());
+  search.run(proposals, options.searchSeconds,
+             [&](const GemmChoice &choice) -> std::optional<double> {
+               absl::StatusOr<std::unique_ptr<PreparedGemm>> gemm =
+                   library.prepareChoice(problem, choice);
+               if (!gemm.ok() ||
+                   (*gemm)->workspaceBytes() > operands.workspaceBytes())
+                 return std::nullopt;
+               const std::optional<double> once = timeOnce(**gemm, operands);
+               if (!once)
+                 return std::nullopt;
+               Contender &contender = contenders.emplace_back();
+               contender.order = next++;
+               contender.choice = choice;
+               contender.gemm = *std::move(gemm);
+               contender.once = *once;
+               contender.times.push_back(*once);
+               if (contenders.size() > kMostContenders)
+                 keepFinalists(contenders);
+               return once;
+             });
+  spent = before; // the finalists' time is another
+}
+
+// The fastest of those near the best, in order.
+void GemmTuner::keepFinalists(std::vector<Contender> &contenders) {
+  std::stable_sort(
+      contenders.begin(), contenders.end(),
+      [](const Contender &a, const Contender &b) { return a.once < b.once; });
+  const double limit = kNear * contenders.front().once + kNearMicroseconds;
+  std::erase_if(contenders, [&](const Contender &contender) {
+    return contender.once > limit;
+  });
+  if (contenders.size() > kFinalists)
+    contenders.erase(contenders.begin() + kFinalists, contenders.end());
+  std::sort(
+      contenders.begin(), contenders.end(),
+      [](const Contender &a, const Contender &b) { return a.order < b.order; });
 }
 
 absl::StatusOr<GraphExec>
@@ -150,13 +191,18 @@ GemmTuner::capture(PreparedGemm &gemm, const GemmOperands &operands, int runs) {
   return exec;
 }
 
+double GemmTuner::shortest(const std::vector<Contender> &contenders) {
+  return std::min_element(contenders.begin(), contenders.end(),
+                          [](const Contender &a, const Contender &b) {
+                            return a.once < b.once;
+                          })
+      ->once;
+}
+
 absl::Status GemmTuner::compete(std::vector<Contender> &contenders,
                                 const GemmOperands &operands) {
-  double shortest = contenders.front().once;
-  for (const Contender &contender : contenders)
-    shortest = std::min(shortest, contender.once);
   const int runs = static_cast<int>(std::clamp<double>(
-      kGraphMicroseconds / std::max(shortest, 0.1), 1, kMostRuns));
+      kGraphMicroseconds / std::max(shortest(contenders), 0.1), 1, kMostRuns));
   absl::Status last;
   for (Contender &contender : contenders) {
     absl::StatusOr<GraphExec> graph = capture(*contender.gemm, operands, runs);
@@ -186,6 +232,32 @@ absl::Status GemmTuner::compete(std::vector<Contender> &contenders,
   return absl::OkStatus();
 }
 
+absl::StatusOr<GemmChoice> GemmTuner::decide(const GemmProblem &problem,
+                                             const GemmChoice &first,
+                                             size_t proposals,
+                                             std::vector<Contender> contenders,
+                                             const GemmOperands &operands) {
+  absl::StatusOr<std::unique_ptr<PreparedGemm>> truth =
+      library.prepareChoice(problem, first);
+  while (truth.ok() && !contenders.empty()) {
+    auto best = contenders.begin();
+    for (auto at = best; at != contenders.end(); ++at)
+      if (at->median() < kBetter * best->median())
+        best = at;
+    absl::StatusOr<bool> right = true;
+    if (best->order >= proposals)
+      right = agree(**truth, *best->gemm, operands, stream.get());
+    if (!right.ok())
+      return right.status();
+    if (*right) {
+      best->choice.microseconds = best->median();
+      return best->choice;
+    }
+    contenders.erase(best);
+  }
+  return truth.ok() ? first : absl::StatusOr<GemmChoice>(truth.status());
+}
+
 absl::StatusOr<GemmChoice> GemmTuner::choose(const GemmProblem &wanted) {
   // Alpha does not matter and beta only by being 0 or not: see key().
   absl::StatusOr<GemmProblem> problem = GemmProblem::fromKey(wanted.key());
@@ -199,8 +271,8 @@ absl::StatusOr<GemmChoice> GemmTuner::choose(const GemmProblem &wanted) {
       prepareAll(*problem, *choices);
   if (!contenders.ok())
     return contenders.status();
-  const GemmChoice first = (*choices)[contenders->front().index];
-  if (!options.tune || contenders->size() == 1)
+  const GemmChoice first = contenders->front().choice;
+  if (!options.tune || (contenders->size() == 1 && options.searchSeconds <= 0))
     return first;
 
   if (absl::Status status = start(); !status.ok())
@@ -214,20 +286,18 @@ absl::StatusOr<GemmChoice> GemmTuner::choose(const GemmProblem &wanted) {
     return first;
   if (!operands.ok())
     return operands.status();
-  tryOnce(*contenders, *operands);
+  tryProposals(*contenders, *operands);
   if (contenders->empty())
     return absl::InternalError(absl::StrCat("matrix product '", problem->key(),
                                             "': none of ", choices->size(),
                                             " algorithms runs on this GPU"));
+  if (options.searchSeconds > 0 && shortest(*contenders) > kLongMicroseconds)
+    search(*problem, *choices, *contenders, *operands);
+  keepFinalists(*contenders);
   if (absl::Status status = compete(*contenders, *operands); !status.ok())
     return status;
-  const Contender *best = &contenders->front();
-  for (const Contender &contender : *contenders)
-    if (contender.median() < kBetter * best->median())
-      best = &contender;
-  GemmChoice choice = (*choices)[best->index];
-  choice.microseconds = best->median();
-  return choice;
+  return decide(*problem, first, choices->size(), *std::move(contenders),
+                *operands);
 }
 
 } // namespace orrery::runtime::cuda

@@ -8,15 +8,19 @@
 #include "runtime/device/cuda/Memory.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace orrery::runtime::cuda {
 
-/// Every candidate first runs once for warming up and once against the clock,
-/// in the library's order, until half of the time is spent, but at least
-/// kAtLeast of them. Those near the best then take turns with graphs of several
-/// runs, and medians decide. A later candidate must be 1 % faster than an
-/// earlier one, so that equals seldom change places from run to run.
+/// Every proposal of the library first runs once for warming up and once
+/// against the clock, in the library's order, until half of the time is spent,
+/// but at least kAtLeast of them. Products that take long enough are then
+/// searched further (GemmSearch.h), a run each again. Those near the best take
+/// turns with graphs of several runs, and medians decide. A later candidate
+/// must be faster than an earlier one by half a percent, so that equals seldom
+/// change places from run to run; one that the library did not propose must
+/// give the first proposal's result.
 class GemmTuner {
 public:
   GemmTuner(const GemmLibrary &library, const GemmOptions &options)
@@ -28,10 +32,11 @@ public:
   absl::StatusOr<GemmChoice> choose(const GemmProblem &problem);
 
 private:
-  static constexpr size_t kAtLeast = 4, kFinalists = 6, kRounds = 7;
+  static constexpr size_t kAtLeast = 4, kFinalists = 8, kRounds = 7;
 
   struct Contender {
-    size_t index = 0; // of the candidates
+    size_t order = 0; // proposals in the library's order, then others
+    GemmChoice choice;
     std::unique_ptr<PreparedGemm> gemm;
     double once = 0; // microseconds
     GraphExec graph;
@@ -43,12 +48,25 @@ private:
   absl::StatusOr<std::vector<Contender>>
   prepareAll(const GemmProblem &problem,
              const std::vector<GemmChoice> &choices) const;
-  void tryOnce(std::vector<Contender> &contenders,
-               const GemmOperands &operands);
+  /// Microseconds of a run behind a first one; nothing where it fails.
+  std::optional<double> timeOnce(PreparedGemm &gemm,
+                                 const GemmOperands &operands);
+  void tryProposals(std::vector<Contender> &contenders,
+                    const GemmOperands &operands);
+  void search(const GemmProblem &problem,
+              const std::vector<GemmChoice> &proposals,
+              std::vector<Contender> &contenders, const GemmOperands &operands);
+  static void keepFinalists(std::vector<Contender> &contenders);
+  static double shortest(const std::vector<Contender> &contenders);
   absl::Status compete(std::vector<Contender> &contenders,
                        const GemmOperands &operands);
   absl::StatusOr<GraphExec> capture(PreparedGemm &gemm,
                                     const GemmOperands &operands, int runs);
+  /// The fastest; one that is none of the proposals agrees with the first.
+  absl::StatusOr<GemmChoice> decide(const GemmProblem &problem,
+                                    const GemmChoice &first, size_t proposals,
+                                    std::vector<Contender> contenders,
+                                    const GemmOperands &operands);
   template <typename Enqueue> absl::StatusOr<double> time(Enqueue &&enqueue);
 
   const GemmLibrary &library;

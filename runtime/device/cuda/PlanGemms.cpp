@@ -54,7 +54,8 @@ GemmProblem gemmProblem(const plan::Gemm &op,
   return problem;
 }
 
-absl::Status PlanGemms::open(const plan::Plan &plan, bool allowTf32) {
+absl::Status PlanGemms::open(const plan::Plan &plan, bool allowTf32,
+                             bool search) {
   for (const plan::RankClass &rankClass : plan.classes())
     for (const plan::Program &program : rankClass.programs())
       for (const plan::Instruction &instruction : program.instructions()) {
@@ -72,6 +73,8 @@ absl::Status PlanGemms::open(const plan::Plan &plan, bool allowTf32) {
     return blas.status();
   GemmOptions options;
   options.tf32 = allowTf32;
+  if (!search)
+    options.searchSeconds = 0;
   absl::StatusOr<std::unique_ptr<GemmLibrary>> created =
       GemmLibrary::create(**blas, options);
   if (!created.ok())
@@ -101,7 +104,8 @@ absl::Status PlanGemms::choose(const std::string &cache) {
                !algorithms.find(problem.key());
       });
   if (unknown > 0)
-    spdlog::info("measuring {} matrix products on this GPU{}", unknown,
+    spdlog::info("measuring {} matrix products on this GPU{}{}", unknown,
+                 library->searches() ? ", some seconds for each large one" : "",
                  cache.empty() ? "" : ", once for '" + cache + "'");
   if (absl::Status status = library->choose(problems, algorithms); !status.ok())
     return status;

@@ -23,7 +23,7 @@ class PlanGemms {
 public:
   /// Opens the library if the plan has products. Errors: CublasLt's,
   /// GemmLibrary's.
-  absl::Status open(const plan::Plan &plan, bool allowTf32);
+  absl::Status open(const plan::Plan &plan, bool allowTf32, bool search);
   /// Measures what the file `cache` (may be empty) does not have, and writes it
   /// there; a file that cannot be read or written costs a warning.
   absl::Status choose(const std::string &cache);

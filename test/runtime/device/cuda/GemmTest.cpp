@@ -1,11 +1,13 @@
 // Matrix products by cuBLASLt on a GPU against the truth.
 #include "runtime/device/cuda/Gemm.h"
 #include "kernels/ref/Gemm.h"
+#include "runtime/device/cuda/GemmAgreement.h"
 #include "test/kernels/cuda/DeviceArray.h"
 
 #include "absl/strings/str_cat.h"
 #include <algorithm>
 #include <cmath>
+#include <iostream>
 #include <limits>
 
 using namespace orrery::kernels;
@@ -315,6 +317,54 @@ TEST_F(CudaGemm, ReplacesAnAlgorithmThatTheLibraryDoesNotTake) {
   ASSERT_TRUE(library->choose({&p, 1}, algorithms).ok());
   EXPECT_NE(algorithms.find(p.key())->algorithm, bad.algorithm);
   check(p);
+}
+
+// Products long enough to be searched.
+TEST_F(CudaGemm, SearchedWaysGiveWhatProposalsGive) {
+  for (Types types : {kTypes[3], kTypes[4]})
+    for (int transposes : {1, 2}) {
+      GemmProblem p = problemOf(types, transposes, {4096, 2304, 8192}, 0);
+      if (types.typeC == ElementType::F32)
+        p.beta = 1;
+      else if (transposes == 2)
+        p.epilogue = GemmEpilogue::Bias;
+      SCOPED_TRACE(p.key());
+      GemmAlgorithms searched;
+      ASSERT_TRUE(library->choose({&p, 1}, searched).ok());
+      const GemmChoice choice = *searched.find(p.key());
+      auto proposals = library->candidates(p);
+      ASSERT_TRUE(proposals.ok()) << proposals.status();
+      auto first = library->prepareChoice(p, proposals->front());
+      auto best = library->prepareChoice(p, choice);
+      ASSERT_TRUE(first.ok() && best.ok());
+      auto operands = GemmOperands::create(
+          p, std::max((*first)->workspaceBytes(), (*best)->workspaceBytes()),
+          nullptr);
+      ASSERT_TRUE(operands.ok()) << operands.status();
+      auto same = agree(**first, **best, *operands, nullptr);
+      ASSERT_TRUE(same.ok()) << same.status();
+      EXPECT_TRUE(*same);
+      const bool proposed =
+          std::any_of(proposals->begin(), proposals->end(),
+                      [&](const GemmChoice &proposal) {
+                        return proposal.algorithm == choice.algorithm;
+                      });
+      std::cout << choice.microseconds << " us, "
+                << (proposed ? "a proposal" : "found") << "\n";
+    }
+}
+
+TEST_F(CudaGemm, TellsResultsThatDisagree) {
+  const GemmProblem p = problemOf(kTypes[3], 2, {64, 96, 128}, 0);
+  GemmProblem doubled = p;
+  doubled.alpha = 2;
+  auto one = library->prepare(p, algorithms);
+  auto other = library->prepare(doubled, algorithms);
+  ASSERT_TRUE(one.ok() && other.ok());
+  auto operands = GemmOperands::create(p, (*one)->workspaceBytes(), nullptr);
+  ASSERT_TRUE(operands.ok()) << operands.status();
+  EXPECT_TRUE(*agree(**one, **one, *operands, nullptr));
+  EXPECT_FALSE(*agree(**one, **other, *operands, nullptr));
 }
 
 TEST_F(CudaGemm, CanBeCaptured) {
