@@ -148,14 +148,24 @@ struct RankMemory : passes::impl::RankMemoryBase<RankMemory> {
     buffer.setSlotStrideAttr(builder.getI64IntegerAttr(stride));
   }
 
+  /// "stage 0", "stages 1 to 6".
+  static std::string stagesText(rank::ClassOp rankClass) {
+    auto [first, last] = std::minmax_element(rankClass.getStages().begin(),
+                                             rankClass.getStages().end());
+    if (*first == *last)
+      return "stage " + std::to_string(*first);
+    return "stages " + std::to_string(*first) + " to " + std::to_string(*last);
+  }
+
   LogicalResult checkLimit(rank::ClassOp rankClass) {
     int64_t slots = *llvm::max_element(rankClass.getSlots());
     int64_t peak = rankClass.getPeakBytes();
     if (limit == 0 || peak <= limit)
       return success();
-    InFlightDiagnostic error =
-        rankClass.emitOpError("needs ")
-        << bytesText(peak) << " per rank, the device has " << bytesText(limit);
+    InFlightDiagnostic error = rankClass.emitOpError("needs ")
+                               << bytesText(peak) << " per rank of "
+                               << stagesText(rankClass) << ", the device has "
+                               << bytesText(limit);
     SmallVector<rank::BufferOp> buffers(rankClass.getOps<rank::BufferOp>());
     auto total = [&](rank::BufferOp buffer) {
       return buffer.getByteSize() *

@@ -101,6 +101,7 @@ TEST(BadCompilerOptions, AreRefused) {
        "--cpu=abacus\n  note: unknown cpu"},
       {{"--world-size=8", "--device-memory=lots"}, "80GiB"},
       {{"--world-size=8", "--device-memory=0.5"}, "80GiB"},
+      {{"--world-size=8", "--device-memory=80"}, "80 bytes, below the least"},
       {{"--world-size=8", "--device-memory=9999999TiB"}, "80GiB"},
       {{"--world-size=8", "--vocab-size=0"}, "--vocab-size"},
       {{"--world-size=8", "--stop-after=lunch"}, "stages: "},
@@ -134,10 +135,11 @@ TEST(BadCompilerOptions, ATooSmallDeviceIsNamedWithItsContributors) {
   EXPECT_THAT(outcome.output,
               HasSubstr("orrery-compile: error: the job does not fit "
                         "--device-memory: it needs "));
-  EXPECT_THAT(outcome.output, HasSubstr(" per rank, the device has 1.00 MiB\n"
-                                        "  note: needs less: "
-                                        "--activations=small; behind --: "
-                                        "--checkpoint-activations, "));
+  EXPECT_THAT(outcome.output,
+              HasSubstr(" per rank of stage 0, the device has 1.00 MiB\n"
+                        "  note: needs less: "
+                        "--activations=small; behind --: "
+                        "--checkpoint-activations, "));
   EXPECT_THAT(outcome.output, HasSubstr("--tensor-model-parallel-size (is 1)"));
   EXPECT_THAT(outcome.output, HasSubstr("note: weight: "));
   EXPECT_THAT(outcome.output, Not(HasSubstr("op needs")));

@@ -36,6 +36,9 @@ std::optional<int64_t> orrery::parseBytes(const std::string &text) {
   return static_cast<int64_t>(bytes);
 }
 
+/// Smaller devices are a forgotten unit.
+static constexpr int64_t kLeastMemory = 1 << 20;
+
 static std::nullopt_t fail(const llvm::Twine &message) {
   llvm::errs() << "orrery-compile: error: " << message << "\n";
   return std::nullopt;
@@ -243,6 +246,10 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
     if (!bytes)
       return fail("--device-memory=" + options.memory +
                   " is no size; write for example 80GiB");
+    if (*bytes < kLeastMemory)
+      return fail(
+          "--device-memory=" + options.memory + " is " + llvm::Twine(*bytes) +
+          " bytes, below the least, 1MiB; write " + "for example 80GiB");
     line.deviceMemory = *bytes;
   }
   if (options.hasVocabSize) {

@@ -77,11 +77,11 @@ static Program makeProgram(MLIRContext &context, Report &report,
   return module;
 }
 
-/// What --activations asks for, where auto asks on GPUs whether it fits.
-static FailureOr<Activations> chooseActivations(MLIRContext &context,
-                                                Report &report,
-                                                const CommandLine &line,
-                                                const job::JobSpec &job) {
+/// What --activations asks for, where auto asks on GPUs whether it fits; `why`
+/// is then for the user.
+static FailureOr<Activations>
+chooseActivations(MLIRContext &context, Report &report, const CommandLine &line,
+                  const job::JobSpec &job, std::string &why) {
   Activations fast = {.keepOperands = true, .gatherAgain = false};
   Activations small = {.keepOperands = false, .gatherAgain = true};
   if (line.activations != "auto")
@@ -98,22 +98,27 @@ static FailureOr<Activations> chooseActivations(MLIRContext &context,
   if (failed(program))
     return failure();
   int64_t peak = getPeak(**program);
-  if (peak > line.deviceMemory)
-    llvm::outs() << "activations: small, since fast would need "
-                 << bytesText(peak) << " a rank\n";
-  return peak <= line.deviceMemory ? fast : small;
+  if (peak <= line.deviceMemory)
+    return fast;
+  why = "activations: small, since fast would need " + bytesText(peak) +
+        " a rank\n";
+  return small;
 }
 
 static Program runStages(MLIRContext &context, Report &report,
                          const CommandLine &line, const job::JobSpec &job) {
+  std::string why;
   FailureOr<Activations> activations =
-      chooseActivations(context, report, line, job);
+      chooseActivations(context, report, line, job, why);
   if (failed(activations))
     return failure();
-  return makeProgram(context, report, job,
-                     getStages(job, line.target, line.deviceMemory,
-                               *activations, line.collectivePieces),
-                     line.dumpFolder, line.stopAfter);
+  Program program = makeProgram(context, report, job,
+                                getStages(job, line.target, line.deviceMemory,
+                                          *activations, line.collectivePieces),
+                                line.dumpFolder, line.stopAfter);
+  if (succeeded(program))
+    llvm::outs() << why;
+  return program;
 }
 
 static int compile(const CommandLine &line, const job::JobSpec &job) {

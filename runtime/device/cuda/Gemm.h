@@ -28,11 +28,11 @@ namespace orrery::runtime::cuda {
 
 struct GemmOptions {
   int64_t workspaceBytes = int64_t(64) << 20; // an algorithm may ask for
-  bool tf32 = false;           // F32 operands rounded to 10 bits of mantissa
-  int candidates = 16;         // algorithms measured for a product
-  double tuningSeconds = 0.25; // on the GPU, for proposals and finalists
-  double searchSeconds = 3;    // for ways that the library does not propose
-  bool tune = true;            // false: the library's first proposal
+  bool tf32 = false;          // F32 operands rounded to 10 bits of mantissa
+  int candidates = 16;        // algorithms measured for a product
+  double tuningSeconds = 0.5; // on the GPU, for proposals and finalists
+  double searchSeconds = 3;   // for ways that the library does not propose
+  bool tune = true;           // false: the library's first proposal
 };
 
 /// Operands of one run: device memory, null where the epilogue has none.

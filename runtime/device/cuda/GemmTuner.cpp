@@ -135,10 +135,15 @@ void GemmTuner::search(const GemmProblem &problem,
                    (*gemm)->workspaceBytes() > operands.workspaceBytes())
                  return std::nullopt;
                const std::optional<double> once = timeOnce(**gemm, operands);
-               if (!once)
-                 return std::nullopt;
+               const bool proposed = std::any_of(
+                   proposals.begin(), proposals.end(), [&](const auto &other) {
+                     return other.algorithm == choice.algorithm;
+                   });
+               if (!once || proposed)
+                 return once;
                Contender &contender = contenders.emplace_back();
                contender.order = next++;
+               contender.found = true;
                contender.choice = choice;
                contender.gemm = *std::move(gemm);
                contender.once = *once;
@@ -159,8 +164,10 @@ void GemmTuner::keepFinalists(std::vector<Contender> &contenders) {
   std::erase_if(contenders, [&](const Contender &contender) {
     return contender.once > limit;
   });
-  if (contenders.size() > kFinalists)
-    contenders.erase(contenders.begin() + kFinalists, contenders.end());
+  size_t proposals = 0, found = 0;
+  std::erase_if(contenders, [&](const Contender &contender) {
+    return contender.found ? ++found > kFound : ++proposals > kProposals;
+  });
   std::sort(
       contenders.begin(), contenders.end(),
       [](const Contender &a, const Contender &b) { return a.order < b.order; });
@@ -234,7 +241,6 @@ absl::Status GemmTuner::compete(std::vector<Contender> &contenders,
 
 absl::StatusOr<GemmChoice> GemmTuner::decide(const GemmProblem &problem,
                                              const GemmChoice &first,
-                                             size_t proposals,
                                              std::vector<Contender> contenders,
                                              const GemmOperands &operands) {
   absl::StatusOr<std::unique_ptr<PreparedGemm>> truth =
@@ -245,7 +251,7 @@ absl::StatusOr<GemmChoice> GemmTuner::decide(const GemmProblem &problem,
       if (at->median() < kBetter * best->median())
         best = at;
     absl::StatusOr<bool> right = true;
-    if (best->order >= proposals)
+    if (best->found)
       right = agree(**truth, *best->gemm, operands, stream.get());
     if (!right.ok())
       return right.status();
@@ -296,8 +302,7 @@ absl::StatusOr<GemmChoice> GemmTuner::choose(const GemmProblem &wanted) {
   keepFinalists(*contenders);
   if (absl::Status status = compete(*contenders, *operands); !status.ok())
     return status;
-  return decide(*problem, first, choices->size(), *std::move(contenders),
-                *operands);
+  return decide(*problem, first, *std::move(contenders), *operands);
 }
 
 } // namespace orrery::runtime::cuda

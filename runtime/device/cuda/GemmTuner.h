@@ -16,8 +16,9 @@ namespace orrery::runtime::cuda {
 /// Every proposal of the library first runs once for warming up and once
 /// against the clock, in the library's order, until half of the time is spent,
 /// but at least kAtLeast of them. Products that take long enough are then
-/// searched further (GemmSearch.h), a run each again. Those near the best take
-/// turns with graphs of several runs, and medians decide. A later candidate
+/// searched further (GemmSearch.h), a run each again. The best proposals and
+/// the best that was found take turns with graphs of several runs, for by then
+/// the card is as warm as in training, and medians decide. A later candidate
 /// must be faster than an earlier one by half a percent, so that equals seldom
 /// change places from run to run; one that the library did not propose must
 /// give the first proposal's result.
@@ -32,10 +33,12 @@ public:
   absl::StatusOr<GemmChoice> choose(const GemmProblem &problem);
 
 private:
-  static constexpr size_t kAtLeast = 4, kFinalists = 8, kRounds = 7;
+  static constexpr size_t kAtLeast = 4, kProposals = 6, kFound = 10,
+                          kRounds = 7; // finalists of two kinds
 
   struct Contender {
-    size_t order = 0; // proposals in the library's order, then others
+    size_t order = 0;   // proposals in the library's order, then others
+    bool found = false; // not proposed
     GemmChoice choice;
     std::unique_ptr<PreparedGemm> gemm;
     double once = 0; // microseconds
@@ -64,7 +67,7 @@ private:
                                     const GemmOperands &operands, int runs);
   /// The fastest; one that is none of the proposals agrees with the first.
   absl::StatusOr<GemmChoice> decide(const GemmProblem &problem,
-                                    const GemmChoice &first, size_t proposals,
+                                    const GemmChoice &first,
                                     std::vector<Contender> contenders,
                                     const GemmOperands &operands);
   template <typename Enqueue> absl::StatusOr<double> time(Enqueue &&enqueue);

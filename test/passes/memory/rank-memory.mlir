@@ -3,7 +3,7 @@
 // Buffers get offsets: fixed ones first, then work packed by lifetime, then
 // slots.
 
-// LIMIT: error: 'rank.class' op needs 1.6{{[23]}} KiB per rank, the device has 1000.00 B
+// LIMIT: error: 'rank.class' op needs 1.6{{[23]}} KiB per rank of stage 0, the device has 1000.00 B
 // LIMIT: note: weight: 256.00 B
 // LIMIT-NEXT: note: work: 256.00 B
 // LIMIT: note: largest: boundary out f32[64], 512.00 B
