@@ -73,9 +73,10 @@ ParseResult parse(const ParseRequest &request) {
     const bool launches = isLauncher(request.program);
     result.errors.push_back(
         {0, request.program, "",
-         launches ? "starts ranks, which mpirun does for a plan: leave it and "
-                    "its options out and begin with the program"
-                  : "is not a program of Megatron-LM that takes its options",
+         launches
+             ? "starts programs, which mpirun does for a plan: leave it and "
+               "its options out and begin with the program"
+             : "is not a program of Megatron-LM that takes its options",
          supportedPrograms()});
     return result;
   }
