@@ -52,7 +52,8 @@ struct OverwriteGradients
   static bool mayOverwrite(rank::GemmOp gemm, SymbolTable &symbols,
                            ArrayRef<Place> touched) {
     Place c = Place::of(gemm.getC());
-    return gemm.getBeta().isExactlyValue(1.0) && isGradient(c, symbols) &&
+    return gemm.getBeta().isExactlyValue(1.0) &&
+           !gemm->hasAttr(rank::kLastRunOnlyAttr) && isGradient(c, symbols) &&
            c.getEnd() - c.offset == c.getNumElements() &&
            llvm::none_of(touched, [&](const Place &earlier) {
              return earlier.overlaps(c);

@@ -47,11 +47,12 @@ def RankOverwriteGradients
     A product that adds to a gradient, C = A B + C, reads what the step began
     with: zeros, which somebody has written. Where it is the first to touch that
     part of the gradient it becomes C = A B in the program's first run of a step
-    and nobody clears C: for n bytes of gradients, n less to read and 2 n less to
-    write.
+    and nobody clears C: for n bytes of gradients, n less to write (zeros) and n
+    less to read.
 
     Left alone: products behind another instruction that touches the same bytes
-    (of the backward, or of @forward, which runs ahead of it), and C with gaps.
+    (of the backward, or of @forward, which runs ahead of it), products of the
+    last run only, and C with gaps.
 
     *Before:* programs of rank-lower and the passes behind it, in their final
     order.

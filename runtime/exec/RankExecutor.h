@@ -43,7 +43,8 @@ public:
   Device &device() { return *own; }
   bool readsData() const { return own->readsData(); }
 
-  /// Gradients and metrics start from zero; then the train schedule.
+  /// Metrics start from zero, and gradients that no product overwrites; then
+  /// the train schedule.
   absl::StatusOr<StepMetrics> trainStep(const StepSettings &settings,
                                         const BatchReader &reader);
   /// The evaluate schedule; the loss is the mean over microbatches, absent on

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace orrery::runtime {
@@ -24,14 +25,19 @@ Extent extentOf(const plan::View &view) {
           begin + viewReach(view) * elementBytes(view.type())};
 }
 
-/// The programs of the train schedule in the order of their first runs.
+using Phase = plan::Schedule::Phase;
+
+/// The programs of the train schedule in the order of their first runs, where
+/// phases that run so often have no run: FIRST without a warm-up, REST with few
+/// microbatches.
 std::vector<const plan::Program *>
-trainPrograms(const plan::RankClass &rankClass) {
+trainPrograms(const plan::RankClass &rankClass,
+              std::optional<Phase::Count> without) {
   std::vector<const plan::Program *> order;
-  for (const plan::Schedule::Phase &phase : rankClass.train().phases())
+  for (const Phase &phase : rankClass.train().phases())
     for (const std::string &name : phase.programs())
       for (const plan::Program &program : rankClass.programs())
-        if (program.name() == name &&
+        if (program.name() == name && phase.count() != without &&
             std::find(order.begin(), order.end(), &program) == order.end())
           order.push_back(&program);
   return order;
@@ -62,6 +68,7 @@ private:
            plan::Buffer::GRADIENT;
   }
   absl::Status checkProduct(const plan::Program &program, int number) const;
+  absl::Status checkOrder(const std::vector<const plan::Program *> &order);
 
   const plan::RankClass &rankClass;
   std::vector<Touch> touches; // of gradients, so far
@@ -76,6 +83,8 @@ absl::Status OverwriteChecker::checkProduct(const plan::Program &program,
         absl::StrCat("c lies in buffer ", c.buffer(), " '",
                      rankClass.buffers(static_cast<int>(c.buffer())).name(),
                      "', which is no gradient"));
+  if (program.instructions(number).last_run_only())
+    return fault(program, number, "runs in the last run only");
   if (viewReach(c) != viewElements(c))
     return fault(program, number, "c has gaps");
   const Extent own = extentOf(c);
@@ -88,8 +97,9 @@ absl::Status OverwriteChecker::checkProduct(const plan::Program &program,
   return absl::OkStatus();
 }
 
-absl::Status OverwriteChecker::check() {
-  const std::vector<const plan::Program *> order = trainPrograms(rankClass);
+absl::Status
+OverwriteChecker::checkOrder(const std::vector<const plan::Program *> &order) {
+  touches.clear();
   for (const plan::Program *program : order)
     for (int i = 0; i < program->instructions_size(); ++i) {
       const plan::Instruction &instruction = program->instructions(i);
@@ -100,8 +110,20 @@ absl::Status OverwriteChecker::check() {
         if (isGradient(operand.view->buffer()))
           touches.push_back({extentOf(*operand.view), program, i});
     }
+  return absl::OkStatus();
+}
+
+absl::Status OverwriteChecker::check() {
+  for (std::optional<Phase::Count> without :
+       {std::optional<Phase::Count>(), std::optional(Phase::FIRST),
+        std::optional(Phase::REST)})
+    if (absl::Status status = checkOrder(trainPrograms(rankClass, without));
+        !status.ok())
+      return status;
+  const std::vector<const plan::Program *> trained =
+      trainPrograms(rankClass, std::nullopt);
   for (const plan::Program &program : rankClass.programs())
-    if (std::find(order.begin(), order.end(), &program) == order.end())
+    if (std::find(trained.begin(), trained.end(), &program) == trained.end())
       for (int i = 0; i < program.instructions_size(); ++i)
         if (program.instructions(i).gemm().first_run_overwrites())
           return fault(program, i, "its program is not in the train schedule");

@@ -42,12 +42,12 @@ absl::Status checkInstructions(const plan::Plan &plan, const Mesh &mesh,
                                const plan::RankClass &rankClass);
 
 /// Products with first_run_overwrites are the first of a training step to touch
-/// their C, a part of a gradient without gaps. Requires that the checks above
-/// passed.
+/// their C, a part of a gradient without gaps. Requires that checkStructure and
+/// checkInstructions passed.
 absl::Status checkOverwrites(const plan::RankClass &rankClass);
 
 /// Walks the train and evaluate schedules of all stages for one number of
-/// microbatches. Requires that the two checks above passed.
+/// microbatches. Requires that checkStructure and checkInstructions passed.
 absl::Status checkSchedules(const plan::Plan &plan, const Mesh &mesh,
                             int64_t microbatches);
 

@@ -48,8 +48,8 @@ const Option kOptions[] = {
      "in every run",
      nullptr, &Run::nondeterministic},
     {"--no-product-search", "",
-     "on GPUs: measure only what cuBLASLt proposes for a matrix product; the "
-     "first run of a plan starts sooner",
+     "on GPUs: of products without a choice in PLAN.gemm, measure only "
+     "what cuBLASLt proposes; the first run of a plan starts sooner",
      nullptr, &Run::noProductSearch},
     {"--no-peer-memory", "", "between GPUs: all messages go through NCCL",
      nullptr, &Run::noPeerMemory},

@@ -13,6 +13,9 @@ namespace {
 
 using kernels::GemmEpilogue;
 
+// In the name of a platform: products were searched, too.
+constexpr absl::string_view kSearched = ", searched";
+
 static_assert(sizeof(cublasLtMatmulAlgo_t) == sizeof(GemmChoice::algorithm));
 
 std::string text(const GemmProblem &problem) {
@@ -115,7 +118,7 @@ GemmLibrary::create(const CublasLt &blas, const GemmOptions &options) {
       absl::StrCat("cuBLASLt ", blas.getVersion(), ", ", properties.name,
                    " of ", library->processors, " multiprocessors, workspace ",
                    options.workspaceBytes, options.tf32 ? ", tf32" : "",
-                   options.searchSeconds > 0 ? "" : ", proposals only");
+                   library->searches() ? kSearched : "");
   return library;
 }
 
@@ -213,6 +216,9 @@ GemmLibrary::prepareChoice(const GemmProblem &problem,
   gemm->separateEpilogue = choice.separateEpilogue;
   std::memcpy(&gemm->algorithm, choice.algorithm.data(),
               sizeof(gemm->algorithm));
+  if (!hasFixedOrder(blas, gemm->algorithm))
+    return absl::FailedPreconditionError(absl::StrCat(
+        "algorithm for ", text(problem), ": its sums have no fixed order"));
   cublasLtMatmulHeuristicResult_t result = {};
   cublasStatus_t status = blas.matmulAlgoCheck(
       handle, gemm->description.operation(), gemm->description.first(),
@@ -232,9 +238,14 @@ GemmLibrary::prepareChoice(const GemmProblem &problem,
   return gemm;
 }
 
+bool GemmLibrary::accepts(const GemmAlgorithms &algorithms) const {
+  return algorithms.platform() == on ||
+         (!searches() && algorithms.platform() == absl::StrCat(on, kSearched));
+}
+
 absl::Status GemmLibrary::choose(std::span<const GemmProblem> problems,
                                  GemmAlgorithms &algorithms) {
-  if (algorithms.platform() != on)
+  if (!accepts(algorithms))
     algorithms = GemmAlgorithms(on);
   GemmTuner tuner(*this, options);
   for (const GemmProblem &problem : problems) {
@@ -260,7 +271,7 @@ GemmLibrary::prepare(const GemmProblem &problem,
     if (gemm->problem() == problem)
       return gemm;
   const GemmChoice *known =
-      algorithms.platform() == on ? algorithms.find(key) : nullptr;
+      accepts(algorithms) ? algorithms.find(key) : nullptr;
   absl::StatusOr<std::unique_ptr<PreparedGemm>> gemm;
   if (known) {
     gemm = prepareChoice(problem, *known);

@@ -31,8 +31,9 @@ struct GemmOptions {
   bool tf32 = false;          // F32 operands rounded to 10 bits of mantissa
   int candidates = 16;        // algorithms measured for a product
   double tuningSeconds = 0.5; // on the GPU, for proposals and finalists
-  double searchSeconds = 3;   // for ways that the library does not propose
-  bool tune = true;           // false: the library's first proposal
+  // By the clock on the wall, for ways that the library does not propose.
+  double searchSeconds = 3;
+  bool tune = true; // false: the library's first proposal
 };
 
 /// Operands of one run: device memory, null where the epilogue has none.
@@ -87,6 +88,9 @@ public:
 
   /// What choices hold for: versions, device and settings.
   const std::string &platform() const { return on; }
+  /// Whether choices are for this platform; where nothing is searched those of
+  /// a search are, too.
+  bool accepts(const GemmAlgorithms &algorithms) const;
 
   /// Sees to it that `algorithms` has a valid choice for each of the problems,
   /// and measures those for which it has none; choices for another platform are

@@ -8,9 +8,11 @@
 
 namespace orrery::runtime::cuda {
 
-/// Runs both, of one problem, with C overwritten, and compares 16 rows of C (of
-/// a batch's last product) up to the order of sums: within 1/1000 of the
-/// largest element, 1/64 where C has 16 bits. Waits for the stream.
+/// Whether `other` computes what `one`, of the same problem, does, and the same
+/// bits in two runs: 16 rows of C, and of aux where it is written, are compared
+/// up to the order of sums, within 1/1000 of the largest element, 1/64 where C
+/// has 16 bits. C begins as alpha A B by `one`, so that beta matters. Waits for
+/// the stream.
 absl::StatusOr<bool> agree(PreparedGemm &one, PreparedGemm &other,
                            const GemmOperands &operands, cudaStream_t stream);
 

@@ -16,7 +16,7 @@ constexpr GemmTile kTiles[] = {
 };
 
 constexpr size_t kMostTiles = 64, kFewTiles = 12; // of an algorithm
-constexpr uint32_t kMostOptions = 8;              // values of its own option
+constexpr int32_t kMostOptions = 8;               // values of its own option
 constexpr size_t kBest = 3; // settings or tiles that are gone on with
 constexpr int64_t kLeastSide = 64;
 // Of the time, at the end of each turn.
@@ -88,14 +88,16 @@ GemmSearch::GemmSearch(const CublasLt &blas, const GemmProblem &problem,
     : blas(blas), problem(problem), multiprocessors(multiprocessors) {}
 
 std::vector<int32_t> GemmSearch::tilesOf(const GemmChoice &proposal) const {
-  std::vector<int32_t> ids(std::size(kTiles));
-  size_t bytes = 0;
   const cublasLtMatmulAlgo_t algorithm = algorithmOf(proposal);
-  if (blas.matmulAlgoCapGetAttribute(&algorithm, CUBLASLT_ALGO_CAP_TILE_IDS,
-                                     ids.data(), ids.size() * sizeof(int32_t),
-                                     &bytes) != CUBLAS_STATUS_SUCCESS)
-    return {};
-  ids.resize(std::min(bytes / sizeof(int32_t), ids.size()));
+  std::vector<int32_t> ids;
+  size_t bytes = 0; // asked for first
+  for (int i = 0; i < 2; ++i) {
+    ids.resize(bytes / sizeof(int32_t));
+    if (blas.matmulAlgoCapGetAttribute(&algorithm, CUBLASLT_ALGO_CAP_TILE_IDS,
+                                       ids.data(), bytes,
+                                       &bytes) != CUBLAS_STATUS_SUCCESS)
+      return {};
+  }
   std::vector<int32_t> tiles;
   // The library's C is ours transposed.
   for (const GemmTile &tile :
@@ -132,7 +134,7 @@ void GemmSearch::add(const GemmChoice &proposal) {
 // Behind the proposals' settings all options in all clusters that were
 // proposed, and without a cluster.
 void GemmSearch::addSettings(Algorithm &algorithm) const {
-  uint32_t largest = 0;
+  int32_t largest = 0;
   size_t bytes = 0;
   const cublasLtMatmulAlgo_t of = algorithmOf(algorithm.base);
   if (blas.matmulAlgoCapGetAttribute(&of, CUBLASLT_ALGO_CAP_CUSTOM_OPTION_MAX,
@@ -144,9 +146,9 @@ void GemmSearch::addSettings(Algorithm &algorithm) const {
     addNew(clusters, setting.cluster);
   addNew(clusters, uint16_t{CUBLASLT_CLUSTER_SHAPE_1x1x1});
   for (uint16_t cluster : clusters)
-    for (uint32_t option = 0; option <= std::min(largest, kMostOptions - 1);
+    for (int32_t option = 0; option <= std::min(largest, kMostOptions - 1);
          ++option)
-      addNew(algorithm.settings, {cluster, option});
+      addNew(algorithm.settings, {cluster, static_cast<uint32_t>(option)});
 }
 
 std::optional<GemmChoice> GemmSearch::choiceOf(const Way &way) const {
@@ -166,12 +168,12 @@ std::optional<GemmChoice> GemmSearch::choiceOf(const Way &way) const {
   return choice;
 }
 
-void GemmSearch::tryWay(const Way &way) {
+void GemmSearch::tryWay(const Way &way, const Measure &measure) {
   auto [at, isNew] = tried.try_emplace(way);
   if (!isNew)
     return;
   if (std::optional<GemmChoice> choice = choiceOf(way))
-    at->second = (*measure)(*choice);
+    at->second = measure(*choice);
 }
 
 template <typename Part>
@@ -192,9 +194,8 @@ std::vector<GemmSearch::Way> GemmSearch::best(size_t count, Part &&part) const {
 }
 
 void GemmSearch::run(std::span<const GemmChoice> proposals, double seconds,
-                     const Measure &measureWay) {
+                     const Measure &measure) {
   using Clock = std::chrono::steady_clock;
-  measure = &measureWay;
   for (const GemmChoice &proposal : proposals)
     add(proposal);
   const Clock::time_point begin = Clock::now();
@@ -212,7 +213,7 @@ void GemmSearch::run(std::span<const GemmChoice> proposals, double seconds,
     for (const Setting &setting : algorithm.settings)
       for (int32_t tile : algorithm.fewTiles)
         if (!expired())
-          tryWay({a, tile, setting});
+          tryWay({a, tile, setting}, measure);
   }
   share = kShares[1];
   for (const Way &way : best(kBest, [](const Way &way) {
@@ -220,14 +221,14 @@ void GemmSearch::run(std::span<const GemmChoice> proposals, double seconds,
        }))
     for (int32_t tile : algorithms[way.algorithm].tiles)
       if (!expired())
-        tryWay({way.algorithm, tile, way.setting});
+        tryWay({way.algorithm, tile, way.setting}, measure);
   share = kShares[2];
   for (const Way &way : best(kBest, [](const Way &way) {
          return std::pair(way.algorithm, way.tile);
        }))
     for (const Setting &setting : algorithms[way.algorithm].settings)
       if (!expired())
-        tryWay({way.algorithm, way.tile, setting});
+        tryWay({way.algorithm, way.tile, setting}, measure);
 }
 
 } // namespace orrery::runtime::cuda

@@ -67,7 +67,8 @@ private:
     auto operator<=>(const Way &) const = default;
   };
   struct Algorithm {
-    GemmChoice base; // its first proposal
+    GemmChoice
+        base; // its first proposal: what is no tile or setting is as there
     int32_t id = 0;
     std::vector<Setting> settings;
     std::vector<int32_t> tiles, fewTiles; // for the second and the first turn
@@ -77,7 +78,7 @@ private:
   void addSettings(Algorithm &algorithm) const;
   std::vector<int32_t> tilesOf(const GemmChoice &proposal) const;
   std::optional<GemmChoice> choiceOf(const Way &way) const;
-  void tryWay(const Way &way);
+  void tryWay(const Way &way, const Measure &measure);
   /// The fastest ways so far that differ in `part`.
   template <typename Part>
   std::vector<Way> best(size_t count, Part &&part) const;
@@ -86,7 +87,6 @@ private:
   const GemmProblem &problem;
   int64_t multiprocessors;
   std::vector<Algorithm> algorithms;
-  const Measure *measure = nullptr;
   std::map<Way, std::optional<double>> tried; // microseconds
 };
 

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/device/cuda/GemmAgreement.h"
 #include "runtime/device/cuda/GemmSearch.h"
+#include "runtime/log/Log.h"
 
 #include <algorithm>
 
@@ -120,10 +121,10 @@ void GemmTuner::tryProposals(std::vector<Contender> &contenders,
   contenders = std::move(tried);
 }
 
-void GemmTuner::search(const GemmProblem &problem,
-                       const std::vector<GemmChoice> &proposals,
-                       std::vector<Contender> &contenders,
-                       const GemmOperands &operands) {
+absl::Status GemmTuner::search(const GemmProblem &problem,
+                               const std::vector<GemmChoice> &proposals,
+                               std::vector<Contender> &contenders,
+                               const GemmOperands &operands) {
   const double before = spent;
   size_t next = proposals.size();
   GemmSearch search(library.functions(), problem, library.multiprocessors());
@@ -153,20 +154,26 @@ void GemmTuner::search(const GemmProblem &problem,
                return once;
              });
   spent = before; // the finalists' time is another
+  // What a kernel does wrong can make the device useless.
+  return toStatus(cudaStreamSynchronize(stream.get()),
+                  absl::StrCat("matrix product '", problem.key(),
+                               "': a form that cuBLASLt did not propose "
+                               "(--no-product-search leaves those out)"));
 }
 
-// The fastest of those near the best, in order.
+// In order: the best proposal, and the fastest of others that are near the
+// best.
 void GemmTuner::keepFinalists(std::vector<Contender> &contenders) {
   std::stable_sort(
       contenders.begin(), contenders.end(),
       [](const Contender &a, const Contender &b) { return a.once < b.once; });
   const double limit = kNear * contenders.front().once + kNearMicroseconds;
-  std::erase_if(contenders, [&](const Contender &contender) {
-    return contender.once > limit;
-  });
   size_t proposals = 0, found = 0;
   std::erase_if(contenders, [&](const Contender &contender) {
-    return contender.found ? ++found > kFound : ++proposals > kProposals;
+    const bool isNear = contender.once <= limit;
+    if (contender.found)
+      return !isNear || ++found > kFound;
+    return ++proposals > (isNear ? kProposals : 1);
   });
   std::sort(
       contenders.begin(), contenders.end(),
@@ -239,29 +246,28 @@ absl::Status GemmTuner::compete(std::vector<Contender> &contenders,
   return absl::OkStatus();
 }
 
-absl::StatusOr<GemmChoice> GemmTuner::decide(const GemmProblem &problem,
-                                             const GemmChoice &first,
-                                             std::vector<Contender> contenders,
-                                             const GemmOperands &operands) {
-  absl::StatusOr<std::unique_ptr<PreparedGemm>> truth =
-      library.prepareChoice(problem, first);
-  while (truth.ok() && !contenders.empty()) {
+GemmChoice GemmTuner::decide(const GemmChoice &first, PreparedGemm &truth,
+                             std::vector<Contender> contenders,
+                             const GemmOperands &operands) {
+  while (!contenders.empty()) {
     auto best = contenders.begin();
     for (auto at = best; at != contenders.end(); ++at)
       if (at->median() < kBetter * best->median())
         best = at;
     absl::StatusOr<bool> right = true;
     if (best->found)
-      right = agree(**truth, *best->gemm, operands, stream.get());
-    if (!right.ok())
-      return right.status();
-    if (*right) {
+      right = agree(truth, *best->gemm, operands, stream.get());
+    if (right.ok() && *right) {
       best->choice.microseconds = best->median();
       return best->choice;
     }
+    spdlog::warn("matrix product '{}': left out a form with another result{}",
+                 truth.problem().key(),
+                 right.ok() ? ""
+                            : ": " + std::string(right.status().message()));
     contenders.erase(best);
   }
-  return truth.ok() ? first : absl::StatusOr<GemmChoice>(truth.status());
+  return first;
 }
 
 absl::StatusOr<GemmChoice> GemmTuner::choose(const GemmProblem &wanted) {
@@ -297,12 +303,19 @@ absl::StatusOr<GemmChoice> GemmTuner::choose(const GemmProblem &wanted) {
     return absl::InternalError(absl::StrCat("matrix product '", problem->key(),
                                             "': none of ", choices->size(),
                                             " algorithms runs on this GPU"));
-  if (options.searchSeconds > 0 && shortest(*contenders) > kLongMicroseconds)
-    search(*problem, *choices, *contenders, *operands);
+  const GemmChoice runs = contenders->front().choice;
+  absl::StatusOr<std::unique_ptr<PreparedGemm>> truth =
+      library.prepareChoice(*problem, runs);
+  absl::Status status = truth.status();
+  if (status.ok() && options.searchSeconds > 0 &&
+      shortest(*contenders) > kLongMicroseconds)
+    status = search(*problem, *choices, *contenders, *operands);
   keepFinalists(*contenders);
-  if (absl::Status status = compete(*contenders, *operands); !status.ok())
+  if (status.ok())
+    status = compete(*contenders, *operands);
+  if (!status.ok())
     return status;
-  return decide(*problem, first, *std::move(contenders), *operands);
+  return decide(runs, **truth, *std::move(contenders), *operands);
 }
 
 } // namespace orrery::runtime::cuda

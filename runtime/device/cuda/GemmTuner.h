@@ -21,7 +21,7 @@ namespace orrery::runtime::cuda {
 /// the card is as warm as in training, and medians decide. A later candidate
 /// must be faster than an earlier one by half a percent, so that equals seldom
 /// change places from run to run; one that the library did not propose must
-/// give the first proposal's result.
+/// give the result of the first proposal that runs.
 class GemmTuner {
 public:
   GemmTuner(const GemmLibrary &library, const GemmOptions &options)
@@ -29,7 +29,7 @@ public:
 
   /// The fastest candidate with its time; the first, without a time, where
   /// tuning is off, there is no other, or random operands do not fit the
-  /// device's memory.
+  /// device's memory. Internal where none runs.
   absl::StatusOr<GemmChoice> choose(const GemmProblem &problem);
 
 private:
@@ -56,20 +56,21 @@ private:
                                  const GemmOperands &operands);
   void tryProposals(std::vector<Contender> &contenders,
                     const GemmOperands &operands);
-  void search(const GemmProblem &problem,
-              const std::vector<GemmChoice> &proposals,
-              std::vector<Contender> &contenders, const GemmOperands &operands);
+  absl::Status search(const GemmProblem &problem,
+                      const std::vector<GemmChoice> &proposals,
+                      std::vector<Contender> &contenders,
+                      const GemmOperands &operands);
   static void keepFinalists(std::vector<Contender> &contenders);
   static double shortest(const std::vector<Contender> &contenders);
   absl::Status compete(std::vector<Contender> &contenders,
                        const GemmOperands &operands);
   absl::StatusOr<GraphExec> capture(PreparedGemm &gemm,
                                     const GemmOperands &operands, int runs);
-  /// The fastest; one that is none of the proposals agrees with the first.
-  absl::StatusOr<GemmChoice> decide(const GemmProblem &problem,
-                                    const GemmChoice &first,
-                                    std::vector<Contender> contenders,
-                                    const GemmOperands &operands);
+  /// The fastest; one that was found agrees with `truth`, which is `first`
+  /// prepared, the last resort.
+  GemmChoice decide(const GemmChoice &first, PreparedGemm &truth,
+                    std::vector<Contender> contenders,
+                    const GemmOperands &operands);
   template <typename Enqueue> absl::StatusOr<double> time(Enqueue &&enqueue);
 
   const GemmLibrary &library;

@@ -15,7 +15,7 @@ namespace orrery::runtime::cuda {
 /// |-----------------|---------------------------------------------------|
 /// | 0               | the plan's stream 0                               |
 /// | 1 … streams - 1 | the plan's other streams                          |
-/// | setup()         | inputs, scalars and zeroed gradients of a step    |
+/// | setup()         | inputs, scalars, zeros for gradients of a step    |
 /// | from setup() + 1| one for each channel to or from another rank      |
 ///
 /// A channel is a sender, a receiver, and a communicator and tag of the plan:

@@ -100,8 +100,7 @@ absl::Status PlanGemms::choose(const std::string &cache) {
   }
   const auto unknown = std::count_if(
       problems.begin(), problems.end(), [&](const GemmProblem &problem) {
-        return algorithms.platform() != library->platform() ||
-               !algorithms.find(problem.key());
+        return !library->accepts(algorithms) || !algorithms.find(problem.key());
       });
   if (unknown > 0)
     spdlog::info("measuring {} matrix products on this GPU{}{}", unknown,
@@ -109,7 +108,9 @@ absl::Status PlanGemms::choose(const std::string &cache) {
                  cache.empty() ? "" : ", once for '" + cache + "'");
   if (absl::Status status = library->choose(problems, algorithms); !status.ok())
     return status;
-  if (!cache.empty() && algorithms.text() != before)
+  // A file of searched products is not mixed with others.
+  if (!cache.empty() && algorithms.text() != before &&
+      algorithms.platform() == library->platform())
     if (absl::Status status = algorithms.save(cache); !status.ok())
       spdlog::warn("{}; the next run chooses matrix products again, and may "
                    "give other bits",

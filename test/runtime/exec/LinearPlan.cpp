@@ -50,7 +50,7 @@ static constexpr const char *kPlan = R"(
         alpha: SHARE beta: 1 } }
       instructions { label: "gradient" layer: -1 gemm { a: M(3, 4, 1)
         b: M(6, 1, 1) c: M(1, 4, 1) m: 4 n: 1 k: 1 lda: 1 ldb: 1 ldc: 1
-        batch: 1 alpha: SHARE beta: 1 } } }
+        batch: 1 alpha: SHARE beta: 1 first_run_overwrites: true } } }
     programs { name: "update"
       instructions { layer: -1 collective { in: V(1, 4) out: V(1, 4) } }
       instructions { layer: -1 collective { in: V(4, 1) out: V(4, 1) } }

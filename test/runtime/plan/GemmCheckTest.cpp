@@ -140,6 +140,28 @@ std::vector<Fault> overwriteFaults() {
          *test::instructionOf(p, 0, "forward", 1)->mutable_gemm() = gemm;
        },
        {"program 'backward'", "instruction 1 of 'forward' touches it before"}},
+      {"LastRunOnly",
+       [](P &p) {
+         overwriting(p);
+         for (plan::Program &program :
+              *p.mutable_classes(0)->mutable_programs())
+           if (program.name() == "backward")
+             program.mutable_instructions(program.instructions_size() - 1)
+                 ->set_last_run_only(true);
+       },
+       {"overwrites c in the first run", "runs in the last run only"}},
+      {"BehindAnotherWithoutAWarmUp",
+       [](P &p) {
+         // With a warm-up the backward runs first.
+         plan::RankClass &first = *p.mutable_classes(0);
+         *test::instructionOf(p, 0, "forward", 1)->mutable_gemm() =
+             overwriting(p);
+         first.mutable_train()->mutable_phases(0)->set_programs(0, "backward");
+         test::instructionOf(p, 0, "forward", 1)
+             ->mutable_gemm()
+             ->set_first_run_overwrites(false);
+       },
+       {"program 'backward'", "instruction 1 of 'forward' touches it before"}},
       {"NotTrained",
        [](P &p) {
          plan::Gemm &gemm = overwriting(p);

@@ -270,6 +270,10 @@ const char *const kProductsPlan = R"(
               shape: [10, 6] }
     buffers { name: "z" kind: OPTIMIZER offset: 1024 bytes: 192 slots: 1
               type: F32 shape: [2, 6, 4] }
+    buffers { name: "g" kind: GRADIENT offset: 1280 bytes: 96 slots: 1
+              type: F32 shape: [4, 6] }
+    buffers { name: "h" kind: OPTIMIZER offset: 1536 bytes: 96 slots: 1
+              type: F32 shape: [4, 6] }
     programs { name: "forward"
       instructions { launch { kernel: 0 buffers: V(0, 40) scalars { index {
         constant: 1 per_microbatch: 3 } } rows: 40 } }
@@ -278,8 +282,14 @@ const char *const kProductsPlan = R"(
       instructions { gemm { a: M(2, 10, 6) b: M(0, 10, 4)
         c { buffer: 3 shape: [2, 6, 4] strides: [24, 4, 1] type: F32 }
         transpose_a: true m: 6 n: 4 k: 5 lda: 6 ldb: 4 ldc: 4 batch: 2
-        stride_a: 30 stride_b: 20 stride_c: 24 alpha: 1 } } }
-    train { phases { count: ALL programs: "forward" } }
+        stride_a: 30 stride_b: 20 stride_c: 24 alpha: 1 } }
+      instructions { gemm { a: M(0, 10, 4) b: M(2, 10, 6) c: M(4, 4, 6)
+        transpose_a: true m: 4 n: 6 k: 10 lda: 4 ldb: 6 ldc: 6 batch: 1
+        alpha: 1 beta: 1 first_run_overwrites: true } } }
+    programs { name: "finish"
+      instructions { copy { in: M(4, 4, 6) out: M(5, 4, 6) } } }
+    train { phases { count: ALL programs: "forward" }
+            phases { count: ONCE programs: "finish" } }
   }
 )";
 

@@ -87,12 +87,13 @@ cublasStatus_t getCap(const cublasLtMatmulAlgo_t *,
                       cublasLtMatmulAlgoCapAttributes_t attribute, void *to,
                       size_t bytes, size_t *written) {
   if (attribute == CUBLASLT_ALGO_CAP_CUSTOM_OPTION_MAX)
-    return give(uint32_t{3}, to, bytes, written);
+    return give(int32_t{3}, to, bytes, written);
   const std::vector<int32_t> tiles = allTiles();
   *written = tiles.size() * sizeof(int32_t);
-  if (attribute != CUBLASLT_ALGO_CAP_TILE_IDS || bytes < *written)
+  if (attribute != CUBLASLT_ALGO_CAP_TILE_IDS || (bytes && bytes < *written))
     return CUBLAS_STATUS_INVALID_VALUE;
-  std::memcpy(to, tiles.data(), *written);
+  if (bytes)
+    std::memcpy(to, tiles.data(), *written);
   return CUBLAS_STATUS_SUCCESS;
 }
 

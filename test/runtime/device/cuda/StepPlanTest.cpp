@@ -94,6 +94,39 @@ TEST(StepPlan, ListsAStepInOrderWithReceivesPostedAhead) {
           "compute:4/1", "stream 1:5/1", "setup:read/0"}));
 }
 
+// A product that overwrites the upper half of the gradient waits for no clear
+// of the lower one; where all is overwritten nothing is cleared.
+TEST(StepPlan, ClearsWhatNoProductOverwrites) {
+  plan::Plan plan = planFromText(kMiddle);
+  auto overwrite = [&](uint64_t offset) {
+    plan::Instruction &instruction =
+        *plan.mutable_classes(0)->mutable_programs(0)->add_instructions();
+    plan::Gemm &gemm = *instruction.mutable_gemm();
+    gemm.mutable_c()->set_buffer(2);
+    gemm.mutable_c()->set_offset(offset);
+    gemm.mutable_c()->add_shape(32);
+    gemm.mutable_c()->add_strides(1);
+    gemm.mutable_c()->set_type(plan::F32);
+    *gemm.mutable_a() = *gemm.mutable_b() = gemm.c();
+    gemm.mutable_a()->set_buffer(0);
+    gemm.mutable_b()->set_buffer(0);
+    gemm.set_beta(1);
+    gemm.set_first_run_overwrites(true);
+  };
+  plan.mutable_classes(0)->mutable_programs(0)->clear_instructions();
+  overwrite(128);
+  Listed step = list(plan, true, 2);
+  EXPECT_EQ(step.order, (std::vector<std::string>{
+                            "setup:keys/0", "setup:scalars/0", "setup:zero/0",
+                            "compute:0/0", "compute:0/1", "setup:read/0"}));
+  EXPECT_EQ(step.waits["compute:0/0"], std::set<std::string>{});
+  overwrite(0);
+  step = list(plan, true, 1);
+  EXPECT_EQ(step.order, (std::vector<std::string>{
+                            "setup:keys/0", "setup:scalars/0", "compute:0/0",
+                            "compute:1/0", "setup:read/0"}));
+}
+
 TEST(StepPlan, WaitsForProducersAndForReadersOfAFreeSlot) {
   Listed step = list(planFromText(kMiddle), true, 3);
   using Set = std::set<std::string>;
