@@ -70,14 +70,16 @@ ParseResult parse(const ParseRequest &request) {
     result.job.add_argv(word);
   std::optional<Program> program = findProgram(request.program);
   if (!program) {
-    const bool launches = isLauncher(request.program);
+    const char *problem =
+        "is not a program of Megatron-LM that takes its options";
+    if (isLauncher(request.program))
+      problem = "starts programs, which mpirun does for a plan: leave it and "
+                "its options out and begin with the program";
+    else if (request.program.find('=') != std::string::npos)
+      problem = "sets a variable for a launcher: leave both out and begin with "
+                "the program";
     result.errors.push_back(
-        {0, request.program, "",
-         launches
-             ? "starts programs, which mpirun does for a plan: leave it and "
-               "its options out and begin with the program"
-             : "is not a program of Megatron-LM that takes its options",
-         supportedPrograms()});
+        {0, request.program, "", problem, supportedPrograms()});
     return result;
   }
   ParsedArguments parsed = parseArguments(program->options(), request.argv);

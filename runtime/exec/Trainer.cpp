@@ -411,13 +411,15 @@ absl::Status Trainer::run() {
     for (const std::string &text : executor.device().memoryReport())
       spdlog::info("ranks {}; on rank 0 {}", world.size(), text);
   const std::string &target = executor.rankPlan().plan->target().name();
-  if (world.rank() == 0 && !absl::StartsWith(target, "sm_") &&
-      (options.allowTf32 || options.nondeterministic ||
-       options.noProductSearch || options.noPeerMemory))
-    spdlog::warn("--allow-tf32, --nondeterministic, --no-product-search and "
-                 "--no-peer-memory are for GPUs: without effect on this plan "
-                 "for {}",
-                 target);
+  if (world.rank() == 0 && !absl::StartsWith(target, "sm_"))
+    for (const auto &[name, given] :
+         {std::pair("--allow-tf32", options.allowTf32),
+          std::pair("--nondeterministic", options.nondeterministic),
+          std::pair("--no-product-search", options.noProductSearch),
+          std::pair("--no-peer-memory", options.noPeerMemory)})
+      if (given)
+        spdlog::warn("{} is for GPUs: without effect on this plan for {}", name,
+                     target);
   if (world.rank() == 0 && state.step >= lastStep)
     spdlog::warn("step {} is done already: nothing to train up to step {}",
                  state.step, lastStep);

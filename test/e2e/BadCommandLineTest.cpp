@@ -138,11 +138,27 @@ TEST(BadCompilerOptions, ATooSmallDeviceIsNamedWithItsContributors) {
   EXPECT_THAT(outcome.output,
               HasSubstr(" per rank of stage 0, the device has 1.00 MiB\n"
                         "  note: needs less: "
-                        "--activations=small; behind --: "
-                        "--checkpoint-activations, "));
+                        "behind --: --checkpoint-activations, "));
   EXPECT_THAT(outcome.output, HasSubstr("--tensor-model-parallel-size (is 1)"));
+  EXPECT_THAT(outcome.output, HasSubstr(" and more ranks (are 1)"));
   EXPECT_THAT(outcome.output, HasSubstr("note: weight: "));
   EXPECT_THAT(outcome.output, Not(HasSubstr("op needs")));
+}
+
+TEST(BadCompilerOptions, BehindTheSeparatorTheyAreToldTheirPlace) {
+  Outcome outcome = run({tool("orrery-compile"), "--out=/tmp/none.plan", "--",
+                         "pretrain_gpt.py", "--world-size=2"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output,
+              HasSubstr("--world-size stands behind --; put it in front"));
+  std::vector<std::string> command = {
+      tool("orrery-compile"), "--out=/tmp/none.plan", "--world-size=1", "--"};
+  for (const std::string &word : megatronArguments({"one"}))
+    command.push_back(word);
+  command.push_back("--device-memory=80GiB");
+  outcome = run(command);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("--device-memory in front of --"));
 }
 
 TEST(BadCompilerOptions, AnUnwritablePlanIsAnError) {

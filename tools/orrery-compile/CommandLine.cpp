@@ -158,10 +158,24 @@ static bool checkOut(llvm::StringRef out) {
   return false;
 }
 
+bool orrery::standsInFront(const std::string &option) {
+  CLI::App app;
+  CommandLine line;
+  Options options;
+  declare(app, line, options);
+  return app.get_option_no_throw(option) != nullptr;
+}
+
 /// The number of ranks from --world-size and --hostfile; 0 on an error.
-static int64_t getWorldSize(const Options &options) {
+static int64_t getWorldSize(const Options &options,
+                            const std::vector<std::string> &arguments) {
   if (options.hostfile.empty()) {
-    if (!options.hasWorldSize)
+    if (!options.hasWorldSize &&
+        llvm::any_of(arguments, [](llvm::StringRef argument) {
+          return argument.split('=').first == "--world-size";
+        }))
+      fail("--world-size stands behind --; put it in front");
+    else if (!options.hasWorldSize)
       fail("the number of ranks is not given; add --world-size=N, e.g. "
            "--world-size=1, or --hostfile=FILE");
     else if (options.worldSize < 1)
@@ -236,7 +250,7 @@ std::optional<CommandLine> orrery::readCommandLine(int argc, char **argv) {
   if (line.from != "megatron-lm")
     return fail("--from=" + line.from +
                 " is not supported yet; supported: megatron-lm");
-  line.worldSize = getWorldSize(options);
+  line.worldSize = getWorldSize(options, line.arguments);
   if (line.worldSize < 1)
     return std::nullopt;
   if (!checkTarget(line.target) || !checkOut(line.out))

@@ -30,6 +30,9 @@ struct CommandLine {
 /// is read here, so that `worldSize` is known.
 std::optional<CommandLine> readCommandLine(int argc, char **argv);
 
+/// Whether `option` is one of orrery-compile's own, which stand in front of --.
+bool standsInFront(const std::string &option);
+
 /// "80GiB", "512MiB", "1000000" → bytes; none when it is not a size.
 std::optional<int64_t> parseBytes(const std::string &text);
 

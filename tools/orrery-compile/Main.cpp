@@ -170,6 +170,9 @@ int main(int argc, char **argv) {
   if (line->explain)
     llvm::outs() << frontend::megatron::formatExplain(result.explain);
   if (!result.ok()) {
+    for (job::Diagnostic &fault : result.errors)
+      if (fault.problem == "no such option" && standsInFront(fault.subject))
+        fault.nearest = fault.subject + " in front of --";
     llvm::errs() << "orrery-compile: error: the command line of "
                  << line->program << " is not legal:\n"
                  << job::format(result.errors);

@@ -22,9 +22,11 @@ std::string Report::smallerJob() const {
   const job::Parallel &parallel = job.parallel();
   std::string text;
   llvm::raw_string_ostream out(text);
-  // On GPUs, auto comes to small before it fails.
+  // On GPUs, auto comes to small before it fails; on CPUs they differ in what
+  // is gathered.
   if (line.activations == "fast" ||
-      (line.activations == "auto" && line.target == "cpu"))
+      (line.activations == "auto" && line.target == "cpu" &&
+       parallel.sequence_parallel()))
     out << "--activations=small; ";
   out << "behind --: ";
   if (parallel.recompute_layers() == 0)
@@ -32,9 +34,18 @@ std::string Report::smallerJob() const {
   if (parallel.micro_batch_size() > 1)
     out << "a smaller --micro-batch-size (is " << parallel.micro_batch_size()
         << "), ";
-  out << "a larger --tensor-model-parallel-size (is " << parallel.tensor()
-      << ") or --pipeline-model-parallel-size (is " << parallel.pipeline()
-      << ")";
+  const bool tensor = parallel.tensor() < job.model().num_attention_heads();
+  const bool pipeline = parallel.pipeline() < job.model().num_layers();
+  if (tensor)
+    out << "a larger --tensor-model-parallel-size (is " << parallel.tensor()
+        << ")";
+  if (pipeline)
+    out << (tensor ? " or " : "a larger ")
+        << "--pipeline-model-parallel-size (is " << parallel.pipeline() << ")";
+  if (tensor || pipeline)
+    out << " and more ranks (are " << line.worldSize << ")";
+  else
+    out << "a smaller model";
   return text;
 }
 

@@ -73,6 +73,11 @@ int main(int argc, char **argv) {
                  command.c_str());
   if ((command != "show" && command != "verify") || path.empty())
     return usage();
+  if (command == "verify" && rank) {
+    std::fprintf(stderr, "orrery-plan: error: verify takes no --rank: it "
+                         "checks the programs of all ranks\n");
+    return 2;
+  }
   absl::StatusOr<plan::Plan> plan = runtime::readPlan(path);
   if (!plan.ok())
     return fail(plan.status());

@@ -94,6 +94,8 @@ static std::string describeKind(const plan::Plan &plan,
   return name;
 }
 
+static constexpr const char *kOverwrites = "first run overwrites";
+
 /// Where it came from, and where and when it runs if that is special: "reduce
 /// (stream 1, last run)".
 static std::string describeOperation(const plan::Instruction &instruction) {
@@ -103,7 +105,7 @@ static std::string describeOperation(const plan::Instruction &instruction) {
   if (instruction.last_run_only())
     when += when.empty() ? "last run" : ", last run";
   if (instruction.gemm().first_run_overwrites())
-    when += when.empty() ? "first run overwrites" : ", first run overwrites";
+    when += fmt::format("{}{}", when.empty() ? "" : ", ", kOverwrites);
   return when.empty() ? instruction.label()
                       : fmt::format("{} ({})", instruction.label(), when);
 }
@@ -158,7 +160,13 @@ absl::StatusOr<std::string> orrery::describeRank(const plan::Plan &plan,
       number, place, rank->rankClass->name(), rank->member->stage(),
       bytesText(static_cast<double>(rank->member->arena_bytes())), microbatches,
       describeSchedule(rank->rankClass->train(), *rank->member, microbatches));
+  std::string programs;
   for (const plan::Program &program : rank->rankClass->programs())
-    text += describeProgram(*rank, program);
-  return text;
+    programs += describeProgram(*rank, program);
+  if (programs.find(kOverwrites) != std::string::npos)
+    text += fmt::format("{}: C = A B in a step's first run of the program, "
+                        "C += A B in later ones; other gradients are zero when "
+                        "a step begins, and added to\n",
+                        kOverwrites);
+  return text + programs;
 }

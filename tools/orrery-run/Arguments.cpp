@@ -80,7 +80,7 @@ const Option *findOption(const std::string &name) {
 
 absl::Status parseOne(int argc, char **argv, int &i, ParsedArguments &parsed) {
   std::string argument = argv[i];
-  if (argument == "--help") {
+  if (argument == "--help" || argument == "-h") {
     parsed.help = true;
     return absl::OkStatus();
   }

@@ -80,7 +80,7 @@ void ConflictTracker::apply(const ByteAccess &access, Action action) {
   if (access.write) {
     while (it != segments.end() && it->first < access.end)
       it = segments.erase(it);
-    segments.emplace_hint(it, access.begin, Segment(access.end, action));
+    segments.try_emplace(it, access.begin, access.end, action);
     return;
   }
   uint64_t begin = access.begin;
@@ -88,7 +88,7 @@ void ConflictTracker::apply(const ByteAccess &access, Action action) {
     if (it == segments.end() || it->first > begin) {
       const uint64_t end =
           it == segments.end() ? access.end : std::min(access.end, it->first);
-      it = segments.emplace_hint(it, begin, Segment(end, kNone));
+      it = segments.try_emplace(it, begin, end, kNone);
     }
     read(it->second, action);
     begin = it->second.end;

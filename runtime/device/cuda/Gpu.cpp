@@ -58,7 +58,7 @@ absl::Status whyNoGpu(cudaError_t error, int driver) {
   return absl::FailedPreconditionError(
       absl::StrCat("the plan is for GPUs, and none is found: ", why,
                    "; run it on a machine with a GPU for each rank, or compile "
-                   "the job with --target=cpu"));
+                   "the job with --target=cpu, in float32"));
 }
 
 absl::StatusOr<Gpu> takeGpu(Communicator &world) {

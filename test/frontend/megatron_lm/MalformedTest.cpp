@@ -311,6 +311,9 @@ TEST(Malformed, ProgramsAndWorldSizes) {
             std::string::npos);
   EXPECT_NE(errorsOf("torchrun", 8).find("leave it and its options out"),
             std::string::npos);
+  EXPECT_NE(errorsOf("CUDA_DEVICE_MAX_CONNECTIONS=1", 8)
+                .find("sets a variable for a launcher"),
+            std::string::npos);
   EXPECT_NE(errorsOf("train.py", 8).find("train.py: is not a program"),
             std::string::npos);
   EXPECT_NE(errorsOf("pretrain_gpt.py", 0).find("world size 0"),

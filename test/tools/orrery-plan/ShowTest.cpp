@@ -112,6 +112,7 @@ TEST(ShowRank, TellsWhatRunsBesideTheRestOrOnce) {
   gemm.mutable_gemm()->set_first_run_overwrites(true);
   text = describeRank(plan, 0);
   ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(*text, HasSubstr("first run overwrites: C = A B in a step's"));
   EXPECT_THAT(*text, ContainsRegex("gemm +matmul \\(stream 1, first run "
                                    "overwrites\\) "));
 }

@@ -64,7 +64,7 @@ TEST(ChooseDevice, TakesTheRanksPlaceOnItsHost) {
 
 TEST(WhyNoGpu, SaysWhatIsMissingAndWhatToDo) {
   const char *todo = "; run it on a machine with a GPU for each rank, or "
-                     "compile the job with --target=cpu";
+                     "compile the job with --target=cpu, in float32";
   const std::string none = "the plan is for GPUs, and none is found: ";
   EXPECT_EQ(whyNoGpu(cudaErrorInsufficientDriver, 0).message(),
             none + "this machine has no NVIDIA driver" + todo);
