@@ -161,6 +161,20 @@ TEST(BadCompilerOptions, BehindTheSeparatorTheyAreToldTheirPlace) {
   EXPECT_THAT(outcome.output, HasSubstr("--device-memory in front of --"));
 }
 
+TEST(BadCompilerOptions, PiecesOfNoCollectiveHaveNoEffect) {
+  TestFolder folder;
+  std::vector<std::string> command = {
+      tool("orrery-compile"), "--out=" + (folder / "job.plan"),
+      "--world-size=1", "--collective-pieces=4", "--"};
+  for (const std::string &word : megatronArguments({"one"}))
+    command.push_back(word);
+  Outcome outcome = run(command);
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              HasSubstr("--collective-pieces=4 has no effect without "
+                        "--sequence-parallel"));
+}
+
 TEST(BadCompilerOptions, AnUnwritablePlanIsAnError) {
   Outcome outcome = compileJob({"one"}, "/proc/job.plan");
   EXPECT_EQ(outcome.code, 1);

@@ -180,6 +180,10 @@ int main(int argc, char **argv) {
   }
   if (line->out.empty() && line->dumpFolder.empty() && line->stopAfter.empty())
     return 0; // --explain alone
+  if (line->collectivePieces > 0 && !result.job.parallel().sequence_parallel())
+    llvm::errs() << "orrery-compile: warning: --collective-pieces="
+                 << line->collectivePieces
+                 << " has no effect without --sequence-parallel behind --\n";
   std::string problem = checkTarget(result.job, line->target);
   if (!problem.empty())
     return fail(problem);
