@@ -2,6 +2,7 @@
 #include "runtime/device/ArenaRanges.h"
 
 #include "runtime/plan/ElementType.h"
+#include "runtime/plan/ViewCheck.h"
 
 #include <algorithm>
 
@@ -48,10 +49,9 @@ static std::vector<ArenaRange> overwritten(const RankPlan &rank) {
       const uint64_t begin =
           rank.rankClass->buffers(static_cast<int>(c.buffer())).offset() +
           c.offset();
-      uint64_t bytes = static_cast<uint64_t>(elementBytes(c.type()));
-      for (int64_t size : c.shape())
-        bytes *= static_cast<uint64_t>(size);
-      ranges.push_back({begin, begin + bytes});
+      ranges.push_back(
+          {begin, begin + static_cast<uint64_t>(viewElements(c) *
+                                                elementBytes(c.type()))});
     }
   std::sort(ranges.begin(), ranges.end(),
             [](const ArenaRange &a, const ArenaRange &b) {

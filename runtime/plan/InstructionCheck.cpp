@@ -359,10 +359,9 @@ absl::Status checkInstructions(const plan::Plan &plan, const Mesh &mesh,
     for (int i = 0; i < program.instructions_size(); ++i)
       if (absl::Status status = checker.check(program.instructions(i));
           !status.ok())
-        return absl::InvalidArgumentError(absl::StrCat(
-            "plan: class '", rankClass.name(), "', program '", program.name(),
-            "', instruction ", i, " (", kindName(program.instructions(i)), " '",
-            program.instructions(i).label(), "'): ", status.message()));
+        return absl::InvalidArgumentError(
+            absl::StrCat("plan: ", instructionPlace(rankClass, program, i),
+                         ": ", status.message()));
   return absl::OkStatus();
 }
 

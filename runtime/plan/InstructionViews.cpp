@@ -114,4 +114,12 @@ std::string kindName(const plan::Instruction &instruction) {
   return field ? field->name() : "nothing";
 }
 
+std::string instructionPlace(const plan::RankClass &rankClass,
+                             const plan::Program &program, int number) {
+  const plan::Instruction &instruction = program.instructions(number);
+  return absl::StrCat("class '", rankClass.name(), "', program '",
+                      program.name(), "', instruction ", number, " (",
+                      kindName(instruction), " '", instruction.label(), "')");
+}
+
 } // namespace orrery::runtime

@@ -24,6 +24,11 @@ std::vector<Operand> operandsOf(const plan::Instruction &instruction);
 /// "gemm", "launch", …; "nothing" when no kind is set.
 std::string kindName(const plan::Instruction &instruction);
 
+/// For messages: "class 'stage0', program 'forward', instruction 12 (gemm
+/// 'matmul sbi,oi->sbo')".
+std::string instructionPlace(const plan::RankClass &rankClass,
+                             const plan::Program &program, int number);
+
 } // namespace orrery::runtime
 
 #endif // ORRERY_RUNTIME_PLAN_INSTRUCTIONVIEWS_H

@@ -58,10 +58,8 @@ private:
   absl::Status fault(const plan::Program &program, int number,
                      const std::string &what) const {
     return absl::InvalidArgumentError(
-        absl::StrCat("plan: class '", rankClass.name(), "', program '",
-                     program.name(), "', instruction ", number, " (gemm '",
-                     program.instructions(number).label(),
-                     "'): overwrites c in the first run, but ", what));
+        absl::StrCat("plan: ", instructionPlace(rankClass, program, number),
+                     ": overwrites c in the first run, but ", what));
   }
   bool isGradient(uint32_t buffer) const {
     return rankClass.buffers(static_cast<int>(buffer)).kind() ==

@@ -253,11 +253,9 @@ absl::StatusOr<PreparedProgram> prepareProgram(const plan::Program &program,
     if (absl::Status status = prepare(instruction, context, out); !status.ok())
       return absl::Status(
           status.code(),
-          absl::StrCat("rank ", context.rank.rank, ", class '",
-                       context.rank.rankClass->name(), "', program '",
-                       program.name(), "', instruction ", i, " (",
-                       kindName(instruction), " '", instruction.label(),
-                       "'): ", status.message()));
+          absl::StrCat("rank ", context.rank.rank, ", ",
+                       instructionPlace(*context.rank.rankClass, program, i),
+                       ": ", status.message()));
   }
   return prepared;
 }

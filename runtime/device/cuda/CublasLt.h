@@ -6,6 +6,7 @@
 #include "absl/strings/string_view.h"
 
 #include <cublasLt.h>
+#include <optional>
 
 namespace orrery::runtime::cuda {
 
@@ -36,6 +37,20 @@ struct CublasLt {
       nullptr;
   decltype(&cublasLtMatmulAlgoConfigSetAttribute) matmulAlgoConfigSetAttribute =
       nullptr;
+
+  /// A setting of an algorithm; nothing where the library does not say.
+  template <typename Value>
+  std::optional<Value>
+  config(const cublasLtMatmulAlgo_t &algorithm,
+         cublasLtMatmulAlgoConfigAttributes_t attribute) const {
+    Value value = {};
+    size_t written = 0;
+    if (matmulAlgoConfigGetAttribute(&algorithm, attribute, &value,
+                                     sizeof(value),
+                                     &written) != CUBLAS_STATUS_SUCCESS)
+      return std::nullopt;
+    return value;
+  }
 
   /// Opened once in a process. NotFound where there is no such library, or one
   /// without some function.

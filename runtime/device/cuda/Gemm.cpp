@@ -6,7 +6,7 @@
 #include "runtime/device/cuda/CudaStatus.h"
 #include "runtime/device/cuda/GemmTuner.h"
 
-#include <cstring>
+#include <bit>
 
 namespace orrery::runtime::cuda {
 namespace {
@@ -15,8 +15,6 @@ using kernels::GemmEpilogue;
 
 // In the name of a platform: products were searched, too.
 constexpr absl::string_view kSearched = ", searched";
-
-static_assert(sizeof(cublasLtMatmulAlgo_t) == sizeof(GemmChoice::algorithm));
 
 std::string text(const GemmProblem &problem) {
   return absl::StrCat("matrix product '", problem.key(), "'");
@@ -35,15 +33,11 @@ uint32_t alignmentInBatch(int64_t alignment, int64_t stride, int64_t batch,
 // workspace, in F32.
 bool hasFixedOrder(const CublasLt &blas,
                    const cublasLtMatmulAlgo_t &algorithm) {
-  uint32_t scheme = 0;
-  size_t written = 0;
-  cublasStatus_t status = blas.matmulAlgoConfigGetAttribute(
-      &algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &scheme,
-      sizeof(scheme), &written);
+  const auto scheme =
+      blas.config<uint32_t>(algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME);
   // Without an answer the preference's mask stands.
-  return status != CUBLAS_STATUS_SUCCESS ||
-         scheme == CUBLASLT_REDUCTION_SCHEME_NONE ||
-         scheme == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+  return !scheme || *scheme == CUBLASLT_REDUCTION_SCHEME_NONE ||
+         *scheme == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
 }
 
 } // namespace
@@ -179,8 +173,8 @@ GemmLibrary::propose(const GemmProblem &p, GemmEpilogue epilogue) const {
       continue;
     GemmChoice &choice = choices.emplace_back();
     choice.separateEpilogue = epilogue != p.epilogue;
-    std::memcpy(choice.algorithm.data(), &results[i].algo,
-                sizeof(choice.algorithm));
+    choice.algorithm =
+        std::bit_cast<decltype(choice.algorithm)>(results[i].algo);
   }
   return choices;
 }
@@ -214,8 +208,7 @@ GemmLibrary::prepareChoice(const GemmProblem &problem,
   std::unique_ptr<PreparedGemm> gemm(
       new PreparedGemm(blas, handle, problem, std::move(*description)));
   gemm->separateEpilogue = choice.separateEpilogue;
-  std::memcpy(&gemm->algorithm, choice.algorithm.data(),
-              sizeof(gemm->algorithm));
+  gemm->algorithm = std::bit_cast<cublasLtMatmulAlgo_t>(choice.algorithm);
   if (!hasFixedOrder(blas, gemm->algorithm))
     return absl::FailedPreconditionError(absl::StrCat(
         "algorithm for ", text(problem), ": its sums have no fixed order"));

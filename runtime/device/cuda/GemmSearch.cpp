@@ -2,8 +2,8 @@
 #include "runtime/device/cuda/GemmSearch.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
-#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -29,27 +29,12 @@ constexpr double kReading = 16;
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 cublasLtMatmulAlgo_t algorithmOf(const GemmChoice &choice) {
-  cublasLtMatmulAlgo_t algorithm;
-  std::memcpy(&algorithm, choice.algorithm.data(), sizeof(algorithm));
-  return algorithm;
+  return std::bit_cast<cublasLtMatmulAlgo_t>(choice.algorithm);
 }
 
 template <typename Value> void addNew(std::vector<Value> &to, Value value) {
   if (std::find(to.begin(), to.end(), value) == to.end())
     to.push_back(value);
-}
-
-template <typename Value>
-std::optional<Value> config(const CublasLt &blas, const GemmChoice &choice,
-                            cublasLtMatmulAlgoConfigAttributes_t attribute) {
-  const cublasLtMatmulAlgo_t algorithm = algorithmOf(choice);
-  Value value = {};
-  size_t written = 0;
-  if (blas.matmulAlgoConfigGetAttribute(&algorithm, attribute, &value,
-                                        sizeof(value),
-                                        &written) != CUBLAS_STATUS_SUCCESS)
-    return std::nullopt;
-  return value;
 }
 
 } // namespace
@@ -109,15 +94,14 @@ std::vector<int32_t> GemmSearch::tilesOf(const GemmChoice &proposal) const {
 
 // Splits of K are left to the library: how many pay depends on the tile.
 void GemmSearch::add(const GemmChoice &proposal) {
-  const auto id = config<int32_t>(blas, proposal, CUBLASLT_ALGO_CONFIG_ID);
-  const auto tile =
-      config<int32_t>(blas, proposal, CUBLASLT_ALGO_CONFIG_TILE_ID);
-  const auto split =
-      config<int32_t>(blas, proposal, CUBLASLT_ALGO_CONFIG_SPLITK_NUM);
+  const cublasLtMatmulAlgo_t is = algorithmOf(proposal);
+  const auto id = blas.config<int32_t>(is, CUBLASLT_ALGO_CONFIG_ID);
+  const auto tile = blas.config<int32_t>(is, CUBLASLT_ALGO_CONFIG_TILE_ID);
+  const auto split = blas.config<int32_t>(is, CUBLASLT_ALGO_CONFIG_SPLITK_NUM);
   const auto cluster =
-      config<uint16_t>(blas, proposal, CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID);
+      blas.config<uint16_t>(is, CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID);
   const auto option =
-      config<uint32_t>(blas, proposal, CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION);
+      blas.config<uint32_t>(is, CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION);
   if (!id || !tile || !cluster || !option || split != 1)
     return;
   auto algorithm =
@@ -164,7 +148,7 @@ std::optional<GemmChoice> GemmSearch::choiceOf(const Way &way) const {
       !set(CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION, way.setting.option))
     return std::nullopt;
   GemmChoice choice = base;
-  std::memcpy(choice.algorithm.data(), &algorithm, sizeof(algorithm));
+  choice.algorithm = std::bit_cast<decltype(choice.algorithm)>(algorithm);
   return choice;
 }
 

@@ -198,11 +198,9 @@ absl::StatusOr<PreparedProgram> prepareProgram(const plan::Program &program,
     if (!operation.ok())
       return absl::Status(
           operation.status().code(),
-          absl::StrCat("rank ", context.rank.rank, ", class '",
-                       context.rank.rankClass->name(), "', program '",
-                       program.name(), "', instruction ", i, " (",
-                       kindName(instruction), " '", instruction.label(),
-                       "'): ", operation.status().message()));
+          absl::StrCat("rank ", context.rank.rank, ", ",
+                       instructionPlace(*context.rank.rankClass, program, i),
+                       ": ", operation.status().message()));
     uint64_t flops = 0, bytes = 0;
     for (const plan::Instruction *done : run) {
       flops += done->flops();
